@@ -1,0 +1,3 @@
+//! Auscult's control plane.
+pub mod ids;
+pub mod signalling;

@@ -1,0 +1,3 @@
+//! What happens between a browser and a consultation while it is on.
+
+pub mod protocol;

@@ -1,0 +1,89 @@
+//! What crosses into a media worker and what comes out: plain data, never a shared object.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::{MediaError, ParticipantId, RoomId, Source, TrackId, grant::Grant, transcription::Caption};
+
+/// The browser's m-line `mid` carries this source of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    pub mid: String,
+    pub source: Source,
+}
+
+/// The browser's m-line `mid` shall receive this track. A `mid` may be pointed at another track of the
+/// same kind later: that is how m-lines are reused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub mid: String,
+    pub track: TrackId,
+}
+
+/// An SDP offer and what its m-lines mean. The browser is always the offerer, so offers never collide.
+#[derive(Clone)]
+pub struct Negotiation {
+    /// Counts up within one peer connection; echoed by `negotiated`.
+    pub request: u32,
+    /// SDP, at most 64 KiB.
+    pub offer: String,
+    /// Complete list: a source missing here is no longer published.
+    pub publish: Vec<Publication>,
+    /// Complete list: a `mid` missing here no longer receives.
+    pub subscribe: Vec<Subscription>,
+}
+
+/// SDP answer; its candidates carry the worker's port.
+#[derive(Clone)]
+pub struct Answer(pub String);
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, MediaError>>;
+
+/// Into a worker. Bounded queue; the sender waits when it is full, never the worker.
+pub(crate) enum MediaCommand {
+    /// A new peer connection for the grant's participant; replaces an earlier one in place.
+    Connect { grant: Grant, negotiation: Negotiation, reply: Reply<Answer> },
+    Renegotiate { room: RoomId, participant: ParticipantId, negotiation: Negotiation, reply: Reply<Answer> },
+    /// The browser has applied the answer to `request`: its new subscriptions may flow.
+    Negotiated { room: RoomId, participant: ParticipantId, request: u32 },
+    SetMuted { room: RoomId, track: TrackId, muted: bool },
+    /// Opens or closes the caption tap of the participant's microphone.
+    SetCaptioned { room: RoomId, participant: ParticipantId, captioned: bool },
+    Leave { room: RoomId, participant: ParticipantId },
+    CloseRoom { room: RoomId },
+}
+
+/// Why a session ended without being asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// No ICE connectivity for longer than the configured time.
+    Timeout,
+    /// The session's engine panicked; only this session was closed.
+    Failed,
+}
+
+/// How well a participant's packets get through, from receiver reports of the last seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QualityLevel {
+    Good,
+    Fair,
+    Poor,
+}
+
+/// Out of a worker or out of the caption pipeline.
+pub enum MediaEvent {
+    /// The first packet of a track arrived: others may subscribe to it.
+    TrackPublished { room: RoomId, track: TrackId },
+    TrackUnpublished { room: RoomId, track: TrackId },
+    /// ICE and DTLS are up.
+    Connected { room: RoomId, participant: ParticipantId },
+    /// ICE lost the browser; it may come back until `SessionEnded`.
+    Disconnected { room: RoomId, participant: ParticipantId },
+    SessionEnded { room: RoomId, participant: ParticipantId, why: SessionEnd },
+    /// Loudest first, at most three; sent when the list changes.
+    ActiveSpeakers { room: RoomId, participants: Vec<ParticipantId> },
+    /// Every 2 s per participant, only when the level changed.
+    Quality { room: RoomId, participant: ParticipantId, level: QualityLevel, rtt_ms: Option<u32>, loss_percent: u8 },
+    Caption(Caption),
+}

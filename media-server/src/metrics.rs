@@ -1,0 +1,1 @@
+//! Every media metric, declared once.
