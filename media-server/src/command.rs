@@ -42,15 +42,41 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, MediaError>>;
 /// Into a worker. Bounded queue; the sender waits when it is full, never the worker.
 pub(crate) enum MediaCommand {
     /// A new peer connection for the grant's participant; replaces an earlier one in place.
-    Connect { grant: Grant, negotiation: Negotiation, reply: Reply<Answer> },
-    Renegotiate { room: RoomId, participant: ParticipantId, negotiation: Negotiation, reply: Reply<Answer> },
+    Connect {
+        grant: Grant,
+        negotiation: Negotiation,
+        reply: Reply<Answer>,
+    },
+    Renegotiate {
+        room: RoomId,
+        participant: ParticipantId,
+        negotiation: Negotiation,
+        reply: Reply<Answer>,
+    },
     /// The browser has applied the answer to `request`: its new subscriptions may flow.
-    Negotiated { room: RoomId, participant: ParticipantId, request: u32 },
-    SetMuted { room: RoomId, track: TrackId, muted: bool },
+    Negotiated {
+        room: RoomId,
+        participant: ParticipantId,
+        request: u32,
+    },
+    SetMuted {
+        room: RoomId,
+        track: TrackId,
+        muted: bool,
+    },
     /// Opens or closes the caption tap of the participant's microphone.
-    SetCaptioned { room: RoomId, participant: ParticipantId, captioned: bool },
-    Leave { room: RoomId, participant: ParticipantId },
-    CloseRoom { room: RoomId },
+    SetCaptioned {
+        room: RoomId,
+        participant: ParticipantId,
+        captioned: bool,
+    },
+    Leave {
+        room: RoomId,
+        participant: ParticipantId,
+    },
+    CloseRoom {
+        room: RoomId,
+    },
 }
 
 /// Why a session ended without being asked to.
@@ -74,16 +100,41 @@ pub enum QualityLevel {
 /// Out of a worker or out of the caption pipeline.
 pub enum MediaEvent {
     /// The first packet of a track arrived: others may subscribe to it.
-    TrackPublished { room: RoomId, track: TrackId },
-    TrackUnpublished { room: RoomId, track: TrackId },
+    TrackPublished {
+        room: RoomId,
+        track: TrackId,
+    },
+    TrackUnpublished {
+        room: RoomId,
+        track: TrackId,
+    },
     /// ICE and DTLS are up.
-    Connected { room: RoomId, participant: ParticipantId },
+    Connected {
+        room: RoomId,
+        participant: ParticipantId,
+    },
     /// ICE lost the browser; it may come back until `SessionEnded`.
-    Disconnected { room: RoomId, participant: ParticipantId },
-    SessionEnded { room: RoomId, participant: ParticipantId, why: SessionEnd },
+    Disconnected {
+        room: RoomId,
+        participant: ParticipantId,
+    },
+    SessionEnded {
+        room: RoomId,
+        participant: ParticipantId,
+        why: SessionEnd,
+    },
     /// Loudest first, at most three; sent when the list changes.
-    ActiveSpeakers { room: RoomId, participants: Vec<ParticipantId> },
+    ActiveSpeakers {
+        room: RoomId,
+        participants: Vec<ParticipantId>,
+    },
     /// Every 2 s per participant, only when the level changed.
-    Quality { room: RoomId, participant: ParticipantId, level: QualityLevel, rtt_ms: Option<u32>, loss_percent: u8 },
+    Quality {
+        room: RoomId,
+        participant: ParticipantId,
+        level: QualityLevel,
+        rtt_ms: Option<u32>,
+        loss_percent: u8,
+    },
     Caption(Caption),
 }

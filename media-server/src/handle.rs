@@ -4,8 +4,8 @@ use prometheus::Registry;
 use tokio::sync::mpsc;
 
 use crate::{
-    Answer, JoinTokenVerifier, MediaConfig, MediaError, MediaEvent, Negotiation, ParticipantId, RoomId, TrackId,
-    WhisperConfig, transcription::CaptionsStatus,
+    Answer, JoinTokenVerifier, MediaConfig, MediaError, MediaEvent, Negotiation, ParticipantId, RoomId,
+    TrackId, WhisperConfig, transcription::CaptionsStatus,
 };
 
 /// One media node. Everything is awaited at [`MediaServer::shutdown`].

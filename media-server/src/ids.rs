@@ -110,7 +110,13 @@ mod tests {
         let id = RoomId::from_uuid(Uuid::from_u128(7));
         assert_eq!(id.to_string(), "room_00000000000000000000000000000007");
         assert_eq!(id.to_string().parse(), Ok(id));
-        for bad in ["", "room_", "par_00000000000000000000000000000007", "room_7", "room_zz000000000000000000000000000007"] {
+        for bad in [
+            "",
+            "room_",
+            "par_00000000000000000000000000000007",
+            "room_7",
+            "room_zz000000000000000000000000000007",
+        ] {
             assert!(bad.parse::<RoomId>().is_err(), "{bad}");
         }
     }

@@ -1,6 +1,8 @@
 //! The SFU and the live captions of Auscult.
-pub mod config;
+#![deny(clippy::indexing_slicing, reason = "its input is hostile")]
+
 mod command;
+pub mod config;
 mod error;
 mod grant;
 mod handle;

@@ -1,1 +1,1 @@
-
+#![deny(clippy::indexing_slicing, reason = "its input is hostile")]

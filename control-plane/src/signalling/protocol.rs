@@ -56,16 +56,30 @@ pub struct Offer {
 pub enum ClientMessage {
     /// The first message, within 3 s. The ticket comes from `POST /api/v1/consultations/{id}/ticket`, works once,
     /// for 30 s.
-    Authenticate { version: u32, ticket: String },
+    Authenticate {
+        version: u32,
+        ticket: String,
+    },
     /// A new peer connection (first join, reload, ICE given up); replaces the participant's earlier one.
-    Connect { offer: Offer },
+    Connect {
+        offer: Offer,
+    },
     /// A change on the open peer connection: a new subscription, a screen share, an ICE restart.
-    Renegotiate { offer: Offer },
+    Renegotiate {
+        offer: Offer,
+    },
     /// The answer to `request` has been applied; media of its new subscriptions may flow.
-    Negotiated { request: u32 },
-    Mute { source: TrackSource, muted: bool },
+    Negotiated {
+        request: u32,
+    },
+    Mute {
+        source: TrackSource,
+        muted: bool,
+    },
     /// May my words be captioned and kept in the transcript? Takes effect within a second, either way.
-    Consent { captions: bool },
+    Consent {
+        captions: bool,
+    },
     /// I am going; the others are told at once.
     Leave,
 }
@@ -157,8 +171,13 @@ pub struct CaptionView {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CaptionService {
     /// `demonstration`: the bundled model with a limited vocabulary; say so on screen.
-    Ready { model: String, demonstration: bool },
-    Unavailable { why: String },
+    Ready {
+        model: String,
+        demonstration: bool,
+    },
+    Unavailable {
+        why: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -217,16 +236,34 @@ pub enum ServerMessage {
         /// Your media session is still open: go on with `renegotiate` instead of `connect` if you still have its peer connection.
         session_open: bool,
     },
-    Answer { request: u32, sdp: String },
+    Answer {
+        request: u32,
+        sdp: String,
+    },
     /// A new or changed participant (joined, muted, published, reconnecting, consent …); replaces the one with its id.
-    Participant { participant: ParticipantView },
-    Left { id: String, reason: LeaveReason },
+    Participant {
+        participant: ParticipantView,
+    },
+    Left {
+        id: String,
+        reason: LeaveReason,
+    },
     /// Loudest first, at most three; empty when nobody speaks.
-    ActiveSpeakers { ids: Vec<String> },
-    Caption { caption: CaptionView },
-    CaptionService { service: CaptionService },
+    ActiveSpeakers {
+        ids: Vec<String>,
+    },
+    Caption {
+        caption: CaptionView,
+    },
+    CaptionService {
+        service: CaptionService,
+    },
     /// The consultation is over; the socket closes with 4410 after this.
     Ended,
     /// `request` names the offer that was refused. After a fatal error the socket closes with 4400 + its place in `SignalError`.
-    Error { request: Option<u32>, code: SignalError, message: String },
+    Error {
+        request: Option<u32>,
+        code: SignalError,
+        message: String,
+    },
 }
