@@ -1,0 +1,83 @@
+# Every developer command. Plain `make` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export CARGO_TARGET_DIR := $(TARGET)
+export CARGO_TERM_COLOR ?= auto
+WEB := npm --prefix web-client --silent run
+# FILTER=name narrows `make test` to tests whose name contains it.
+FILTER ?=
+
+.PHONY: help
+help:
+	@echo "Auscult: make <target>"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: need-build web ## install what is missing, build, start everything with a demo clinic (data in ./data)
+	cargo build --release --package control-plane
+	$(TARGET)/release/auscult serve --demo --fetch-model base.en
+
+.PHONY: test
+test: need-test web test-rust test-web test-browser ## install what is missing, run every test; FILTER=name narrows
+
+.PHONY: test-rust
+test-rust: need-build web ## the Rust tests alone
+	cargo test --workspace $(FILTER)
+
+.PHONY: test-web
+test-web: web-packages ## the web client's unit tests alone
+	$(WEB) test -- $(if $(FILTER),--testNamePattern "$(FILTER)" --passWithNoTests)
+
+# The binary is the one that `cargo test` linked: nothing is built twice.
+.PHONY: test-browser
+test-browser: need-test web ## the tests in real browsers alone
+	cargo test --workspace --no-run --quiet
+	AUSCULT_BIN=$(TARGET)/debug/auscult $(WEB) e2e -- $(if $(FILTER),--testNamePattern "$(FILTER)" --passWithNoTests)
+
+.PHONY: lint
+lint: need-build web ## every linter; changes nothing
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	cargo check --package media-server --no-default-features --quiet
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+	$(WEB) typecheck
+	$(WEB) lint
+	config/dev/check-sizes.sh
+	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check bans licenses sources; fi
+
+.PHONY: fix
+fix: web ## let the linters repair what they can
+	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all
+	$(WEB) lint -- --fix
+
+.PHONY: ci
+ci: lint test ## what continuous integration runs
+
+.PHONY: bench-captions
+bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json
+	cargo bench --package benches --bench captions
+
+.PHONY: measure
+measure: need-test web ## join time, caption delay, CPU and memory of a call in real browsers (release build)
+	cargo build --release --package control-plane
+	AUSCULT_BIN=$(TARGET)/release/auscult $(WEB) measure
+
+.PHONY: need-build need-test
+need-build:
+	@config/dev/need.sh build
+need-test:
+	@config/dev/need.sh test
+
+# The web client is built before cargo runs: the binary embeds it.
+.PHONY: web web-packages
+web: web-packages
+	@$(WEB) build -- --logLevel warn
+web-packages: web-client/node_modules/.package-lock.json
+web-client/node_modules/.package-lock.json: web-client/package-lock.json
+	npm --prefix web-client ci --no-audit --no-fund --loglevel error
+	@touch $@
