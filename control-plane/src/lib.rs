@@ -1,3 +1,6 @@
 //! Auscult's control plane.
+
+pub mod domain;
+pub mod http;
 pub mod ids;
 pub mod signalling;

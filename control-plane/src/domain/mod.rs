@@ -1,0 +1,6 @@
+//! What the product is about, without I/O: no async, no SQL, no clock. Everything here is a value or a pure function.
+
+pub mod consultation;
+pub mod time;
+pub mod transcript;
+pub mod user;

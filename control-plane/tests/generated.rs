@@ -1,0 +1,123 @@
+//! The TypeScript types that the web client is built against are generated from Rust and checked in.
+//! `UPDATE_GENERATED=1 cargo test -p control-plane --test generated` writes them.
+
+use std::path::Path;
+
+use control_plane::domain::{
+    consultation::StateName,
+    time::Timestamp,
+    transcript::EntryState,
+    user::{Availability, Role},
+};
+use control_plane::http::views::*;
+use control_plane::ids::*;
+use control_plane::signalling::protocol::*;
+use ts_rs::{Config, TS};
+
+/// One exported TypeScript declaration with its documentation.
+fn declaration<T: TS>(config: &Config) -> String {
+    let docs = T::docs().unwrap_or_default();
+    format!("{docs}export {}\n", T::decl(config))
+}
+
+macro_rules! declarations {
+    ($config:expr, $($name:ty),+ $(,)?) => {
+        [$(declaration::<$name>($config)),+].join("\n")
+    };
+}
+
+fn messages(config: &Config) -> String {
+    let types = declarations!(
+        config,
+        ConsultationId,
+        TrackSource,
+        PublishLine,
+        SubscribeLine,
+        Offer,
+        ClientMessage,
+        ParticipantKind,
+        Presence,
+        Quality,
+        TrackView,
+        ParticipantView,
+        CaptionState,
+        CaptionView,
+        CaptionService,
+        LeaveReason,
+        SignalError,
+        ServerMessage,
+    );
+    format!(
+        "// Generated from control-plane/src/signalling/protocol.rs by `make gen`; do not edit.\n\n\
+         export const PROTOCOL_VERSION = {PROTOCOL_VERSION};\n\n{types}"
+    )
+}
+
+fn schema(config: &Config) -> String {
+    let types = declarations!(
+        config,
+        UserId,
+        InviteId,
+        Timestamp,
+        Role,
+        Availability,
+        StateName,
+        EntryState,
+        SignIn,
+        GuestSignIn,
+        SetAvailability,
+        RequestConsultation,
+        CreateInvite,
+        UserView,
+        SessionView,
+        GuestSessionView,
+        DoctorView,
+        PersonView,
+        ConsultationView,
+        InviteView,
+        IceServerView,
+        TicketView,
+        TranscriptEntryView,
+        TranscriptView,
+        StatusView,
+        ErrorCode,
+        ErrorView,
+        ErrorBody,
+    );
+    format!(
+        "// Generated from control-plane/src/http/views.rs by `make gen`; do not edit.\n\n\
+         import type {{ CaptionService, ConsultationId, ParticipantKind }} from \"./messages\";\n\n{types}"
+    )
+}
+
+/// Compares with the checked-in file, or writes it.
+fn check(name: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../web-client/src/api")
+        .join(name);
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(&path, generated).expect("the generated file can be written");
+    }
+    let checked_in = std::fs::read_to_string(&path).expect("the generated file is checked in");
+    assert!(
+        checked_in == generated,
+        "{} is out of date: run `make gen`",
+        path.display()
+    );
+}
+
+#[test]
+fn typescript_of_the_signalling_messages_is_current() {
+    check(
+        "messages.ts",
+        &messages(&Config::new().with_large_int("number")),
+    );
+}
+
+#[test]
+fn typescript_of_the_http_views_is_current() {
+    check(
+        "schema.ts",
+        &schema(&Config::new().with_large_int("number")),
+    );
+}
