@@ -1,5 +1,6 @@
 //! Auscult's control plane.
 
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod ids;
