@@ -92,32 +92,20 @@ fn schema(config: &Config) -> String {
 
 /// Compares with the checked-in file, or writes it.
 fn check(name: &str, generated: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../web-client/src/api")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web-client/src/api").join(name);
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         std::fs::write(&path, generated).expect("the generated file can be written");
     }
     let checked_in = std::fs::read_to_string(&path).expect("the generated file is checked in");
-    assert!(
-        checked_in == generated,
-        "{} is out of date: run `make gen`",
-        path.display()
-    );
+    assert!(checked_in == generated, "{} is out of date: run `make gen`", path.display());
 }
 
 #[test]
 fn typescript_of_the_signalling_messages_is_current() {
-    check(
-        "messages.ts",
-        &messages(&Config::new().with_large_int("number")),
-    );
+    check("messages.ts", &messages(&Config::new().with_large_int("number")));
 }
 
 #[test]
 fn typescript_of_the_http_views_is_current() {
-    check(
-        "schema.ts",
-        &schema(&Config::new().with_large_int("number")),
-    );
+    check("schema.ts", &schema(&Config::new().with_large_int("number")));
 }

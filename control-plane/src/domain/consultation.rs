@@ -38,25 +38,10 @@ pub struct Consultation {
 #[serde(rename_all = "snake_case")]
 pub enum ConsultationState {
     Requested,
-    Accepted {
-        doctor: UserId,
-        accepted_at: Timestamp,
-    },
-    Active {
-        doctor: UserId,
-        accepted_at: Timestamp,
-        started_at: Timestamp,
-    },
-    Completed {
-        doctor: UserId,
-        accepted_at: Timestamp,
-        started_at: Timestamp,
-        ended_at: Timestamp,
-    },
-    Cancelled {
-        accepted: Option<Acceptance>,
-        cancelled_at: Timestamp,
-    },
+    Accepted { doctor: UserId, accepted_at: Timestamp },
+    Active { doctor: UserId, accepted_at: Timestamp, started_at: Timestamp },
+    Completed { doctor: UserId, accepted_at: Timestamp, started_at: Timestamp, ended_at: Timestamp },
+    Cancelled { accepted: Option<Acceptance>, cancelled_at: Timestamp },
 }
 
 /// What an accepted consultation had when it was cancelled.
@@ -79,13 +64,8 @@ pub enum StateName {
 }
 
 impl StateName {
-    pub const ALL: [Self; 5] = [
-        Self::Requested,
-        Self::Accepted,
-        Self::Active,
-        Self::Completed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Requested, Self::Accepted, Self::Active, Self::Completed, Self::Cancelled];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -134,11 +114,7 @@ pub struct InvalidTransition {
 }
 
 fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    }
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 impl ConsultationState {
@@ -160,10 +136,7 @@ impl ConsultationState {
             Self::Accepted { doctor, .. }
             | Self::Active { doctor, .. }
             | Self::Completed { doctor, .. }
-            | Self::Cancelled {
-                accepted: Some(Acceptance { doctor, .. }),
-                ..
-            } => Some(*doctor),
+            | Self::Cancelled { accepted: Some(Acceptance { doctor, .. }), .. } => Some(*doctor),
             Self::Requested | Self::Cancelled { accepted: None, .. } => None,
         }
     }
@@ -174,13 +147,9 @@ impl ConsultationState {
             Self::Accepted { accepted_at, .. }
             | Self::Active { accepted_at, .. }
             | Self::Completed { accepted_at, .. }
-            | Self::Cancelled {
-                accepted:
-                    Some(Acceptance {
-                        at: accepted_at, ..
-                    }),
-                ..
-            } => Some(*accepted_at),
+            | Self::Cancelled { accepted: Some(Acceptance { at: accepted_at, .. }), .. } => {
+                Some(*accepted_at)
+            }
             Self::Requested | Self::Cancelled { accepted: None, .. } => None,
         }
     }
@@ -188,9 +157,7 @@ impl ConsultationState {
     #[must_use]
     pub const fn started_at(&self) -> Option<Timestamp> {
         match self {
-            Self::Active { started_at, .. } | Self::Completed { started_at, .. } => {
-                Some(*started_at)
-            }
+            Self::Active { started_at, .. } | Self::Completed { started_at, .. } => Some(*started_at),
             Self::Requested | Self::Accepted { .. } | Self::Cancelled { .. } => None,
         }
     }
@@ -208,71 +175,31 @@ impl ConsultationState {
 
 impl Consultation {
     /// The only way a consultation changes. Pure: the caller supplies the time and stores the result.
-    pub fn apply(
-        &self,
-        event: ConsultationEvent,
-        now: Timestamp,
-    ) -> Result<Self, InvalidTransition> {
+    pub fn apply(&self, event: ConsultationEvent, now: Timestamp) -> Result<Self, InvalidTransition> {
         use {ConsultationEvent as E, ConsultationState as S};
         let state = match (&self.state, event) {
-            (S::Requested, E::Accepted { doctor }) => S::Accepted {
-                doctor,
-                accepted_at: now,
-            },
-            (S::Requested, E::Cancelled) => S::Cancelled {
-                accepted: None,
-                cancelled_at: now,
-            },
-            (
-                S::Accepted {
-                    doctor,
-                    accepted_at,
-                },
-                E::Started,
-            ) => S::Active {
-                doctor: *doctor,
-                accepted_at: *accepted_at,
-                started_at: now,
-            },
-            (
-                S::Accepted {
-                    doctor,
-                    accepted_at,
-                },
-                E::Cancelled,
-            ) => S::Cancelled {
-                accepted: Some(Acceptance {
-                    doctor: *doctor,
-                    at: *accepted_at,
-                }),
+            (S::Requested, E::Accepted { doctor }) => S::Accepted { doctor, accepted_at: now },
+            (S::Requested, E::Cancelled) => S::Cancelled { accepted: None, cancelled_at: now },
+            (S::Accepted { doctor, accepted_at }, E::Started) => {
+                S::Active { doctor: *doctor, accepted_at: *accepted_at, started_at: now }
+            }
+            (S::Accepted { doctor, accepted_at }, E::Cancelled) => S::Cancelled {
+                accepted: Some(Acceptance { doctor: *doctor, at: *accepted_at }),
                 cancelled_at: now,
             },
             // A doctor who presses the button twice, or in two tabs, has started it once.
             (active @ S::Active { .. }, E::Started) => active.clone(),
-            (
-                S::Active {
-                    doctor,
-                    accepted_at,
-                    started_at,
-                },
-                E::Ended,
-            ) => S::Completed {
+            (S::Active { doctor, accepted_at, started_at }, E::Ended) => S::Completed {
                 doctor: *doctor,
                 accepted_at: *accepted_at,
                 started_at: *started_at,
                 ended_at: now,
             },
             (state, event) => {
-                return Err(InvalidTransition {
-                    from: state.name(),
-                    action: event.participle(),
-                });
+                return Err(InvalidTransition { from: state.name(), action: event.participle() });
             }
         };
-        Ok(Self {
-            state,
-            ..self.clone()
-        })
+        Ok(Self { state, ..self.clone() })
     }
 
     /// Whether it still waits for something: at most one such per patient.
@@ -300,25 +227,15 @@ mod tests {
         let at = Timestamp::from_millis;
         [
             ConsultationState::Requested,
-            ConsultationState::Accepted {
-                doctor,
-                accepted_at: at(20),
-            },
-            ConsultationState::Active {
-                doctor,
-                accepted_at: at(20),
-                started_at: at(30),
-            },
+            ConsultationState::Accepted { doctor, accepted_at: at(20) },
+            ConsultationState::Active { doctor, accepted_at: at(20), started_at: at(30) },
             ConsultationState::Completed {
                 doctor,
                 accepted_at: at(20),
                 started_at: at(30),
                 ended_at: at(40),
             },
-            ConsultationState::Cancelled {
-                accepted: None,
-                cancelled_at: at(40),
-            },
+            ConsultationState::Cancelled { accepted: None, cancelled_at: at(40) },
         ]
         .into_iter()
         .map(|state| Consultation {
@@ -384,9 +301,7 @@ cancelled + cancelled -> a cancelled consultation cannot be cancelled
         let doctor = UserId::from_uuid(Uuid::from_u128(9));
         let at = Timestamp::from_millis;
         let requested = in_every_state().remove(0);
-        let accepted = requested
-            .apply(ConsultationEvent::Accepted { doctor }, at(20))
-            .unwrap();
+        let accepted = requested.apply(ConsultationEvent::Accepted { doctor }, at(20)).unwrap();
         let active = accepted.apply(ConsultationEvent::Started, at(30)).unwrap();
         assert_eq!(
             active.apply(ConsultationEvent::Started, at(35)).unwrap(),
@@ -398,13 +313,8 @@ cancelled + cancelled -> a cancelled consultation cannot be cancelled
         assert_eq!(completed.state.accepted_at(), Some(at(20)));
         assert_eq!(completed.state.started_at(), Some(at(30)));
         assert_eq!(completed.state.ended_at(), Some(at(40)));
-        let cancelled = accepted
-            .apply(ConsultationEvent::Cancelled, at(25))
-            .unwrap();
-        assert_eq!(
-            (cancelled.state.doctor(), cancelled.state.ended_at()),
-            (Some(doctor), Some(at(25)))
-        );
+        let cancelled = accepted.apply(ConsultationEvent::Cancelled, at(25)).unwrap();
+        assert_eq!((cancelled.state.doctor(), cancelled.state.ended_at()), (Some(doctor), Some(at(25))));
         assert!(active.is_open() && !completed.is_open() && !cancelled.is_open());
     }
 }

@@ -27,9 +27,7 @@ impl EntryState {
 
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Final, Self::Gap]
-            .into_iter()
-            .find(|state| state.name() == name)
+        [Self::Final, Self::Gap].into_iter().find(|state| state.name() == name)
     }
 }
 

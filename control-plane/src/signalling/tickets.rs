@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use base64::Engine;
@@ -9,10 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use media_server::ParticipantId;
 
 use super::protocol::ParticipantKind;
+use crate::domain::time::Timestamp;
 use crate::ids::{ConsultationId, TenantId, UserId};
 
-pub const LIFETIME_S: u64 = 30;
-const LIFETIME_MS: i64 = 30_000;
+pub const LIFETIME: Duration = Duration::from_secs(30);
 /// Open tickets at once. Beyond that the oldest gives way: its browser asks for another one.
 const CAPACITY: usize = 10_000;
 const TICKET_BYTES: usize = 32;
@@ -28,13 +29,13 @@ pub struct TicketGrant {
     pub kind: ParticipantKind,
     /// The guest's part in the doctor's words; empty for doctor and patient.
     pub label: String,
-    /// When the consultation became active, milliseconds since the Unix epoch.
-    pub started_at_ms: i64,
+    /// When the consultation became active.
+    pub started_at: Timestamp,
 }
 
 struct Open {
     grant: TicketGrant,
-    issued_ms: i64,
+    issued: Timestamp,
 }
 
 /// Tickets that have been issued and not used. In memory only: a restart voids them all.
@@ -44,41 +45,45 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// A new ticket, 256 random bits as base64url. `now_ms`: milliseconds since the Unix epoch.
+    /// A new ticket, 256 random bits as base64url.
     #[must_use]
-    pub fn issue(&self, grant: TicketGrant, now_ms: i64) -> String {
+    pub fn issue(&self, grant: TicketGrant, now: Timestamp) -> String {
         let mut ticket = [0; TICKET_BYTES];
         rand::fill(&mut ticket).expect("the operating system has random bytes");
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= CAPACITY {
-            open.retain(|_, ticket| is_fresh(ticket, now_ms));
+            open.retain(|_, ticket| is_fresh(ticket, now));
         }
         if open.len() >= CAPACITY
-            && let Some(oldest) = open.iter().min_by_key(|(_, ticket)| ticket.issued_ms).map(|(key, _)| *key)
+            && let Some(oldest) = open.iter().min_by_key(|(_, ticket)| ticket.issued).map(|(key, _)| *key)
         {
             open.remove(&oldest);
         }
-        open.insert(ticket, Open { grant, issued_ms: now_ms });
+        open.insert(ticket, Open { grant, issued: now });
         URL_SAFE_NO_PAD.encode(ticket)
     }
 
-    /// The grant, once, within [`LIFETIME_S`]. `None` for unknown, used and old ones alike.
+    /// The grant, once, within [`LIFETIME`]. `None` for unknown, used and old ones alike.
     #[must_use]
-    pub fn redeem(&self, ticket: &str, now_ms: i64) -> Option<TicketGrant> {
+    pub fn redeem(&self, ticket: &str, now: Timestamp) -> Option<TicketGrant> {
         let ticket: [u8; TICKET_BYTES] = URL_SAFE_NO_PAD.decode(ticket).ok()?.try_into().ok()?;
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)?;
-        is_fresh(&open, now_ms).then_some(open.grant)
+        is_fresh(&open, now).then_some(open.grant)
     }
 }
 
-fn is_fresh(ticket: &Open, now_ms: i64) -> bool {
-    (0..LIFETIME_MS).contains(&(now_ms - ticket.issued_ms))
+fn is_fresh(ticket: &Open, now: Timestamp) -> bool {
+    now.since(ticket.issued) < LIFETIME
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use uuid::Uuid;
+
+    const fn ms(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
 
     fn grant(name: &str) -> TicketGrant {
         TicketGrant {
@@ -89,44 +94,44 @@ mod tests {
             name: name.into(),
             kind: ParticipantKind::Doctor,
             label: String::new(),
-            started_at_ms: 0,
+            started_at: ms(0),
         }
     }
 
     #[test]
     fn a_ticket_works_once() {
         let tickets = Tickets::default();
-        let ticket = tickets.issue(grant("Ada"), 1_000);
+        let ticket = tickets.issue(grant("Ada"), ms(1_000));
         assert_eq!(ticket.len(), 43);
-        assert_eq!(tickets.redeem(&ticket, 1_001).map(|grant| grant.name), Some("Ada".into()));
-        assert!(tickets.redeem(&ticket, 1_002).is_none());
+        assert_eq!(tickets.redeem(&ticket, ms(1_001)).map(|grant| grant.name), Some("Ada".into()));
+        assert!(tickets.redeem(&ticket, ms(1_002)).is_none());
     }
 
     #[test]
     fn a_ticket_ends_after_thirty_seconds() {
         let tickets = Tickets::default();
-        let (early, late) = (tickets.issue(grant("Ada"), 0), tickets.issue(grant("Ada"), 0));
-        assert!(tickets.redeem(&early, 29_999).is_some());
-        assert!(tickets.redeem(&late, 30_000).is_none());
+        let (early, late) = (tickets.issue(grant("Ada"), ms(0)), tickets.issue(grant("Ada"), ms(0)));
+        assert!(tickets.redeem(&early, ms(29_999)).is_some());
+        assert!(tickets.redeem(&late, ms(30_000)).is_none());
     }
 
     #[test]
     fn what_was_never_issued_is_refused() {
         let tickets = Tickets::default();
         for bad in ["", "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "not base64 ✓"] {
-            assert!(tickets.redeem(bad, 0).is_none(), "{bad}");
+            assert!(tickets.redeem(bad, ms(0)).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn the_oldest_gives_way_when_there_are_too_many() {
         let tickets = Tickets::default();
-        let first = tickets.issue(grant("first"), 0);
-        let second = tickets.issue(grant("second"), 1);
+        let first = tickets.issue(grant("first"), ms(0));
+        let second = tickets.issue(grant("second"), ms(1));
         for _ in 0..CAPACITY - 1 {
-            let _ = tickets.issue(grant("more"), 2);
+            let _ = tickets.issue(grant("more"), ms(2));
         }
-        assert!(tickets.redeem(&first, 3).is_none());
-        assert!(tickets.redeem(&second, 3).is_some());
+        assert!(tickets.redeem(&first, ms(3)).is_none());
+        assert!(tickets.redeem(&second, ms(3)).is_some());
     }
 }
