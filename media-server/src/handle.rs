@@ -78,6 +78,7 @@ impl MediaServer {
         Err("captions are not part of this build".into())
     }
 
-    /// Ends every session, flushes the captions, joins every thread.
-    pub async fn shutdown(self) {}
+    /// Ends every session, flushes the captions, joins every thread. Later calls on this node answer
+    /// [`MediaError::WorkerGone`].
+    pub async fn shutdown(&self) {}
 }
