@@ -104,5 +104,5 @@ impl Transcription {
     }
 
     /// Finishes every room (at most 5 s) and joins every thread. Keep reading the event queue meanwhile.
-    pub async fn shutdown(self) {}
+    pub async fn shutdown(&self) {}
 }
