@@ -1,6 +1,8 @@
 //! Auscult's control plane.
 
+pub mod clock;
 pub mod config;
+pub mod crypto;
 pub mod domain;
 pub mod http;
 pub mod ids;
