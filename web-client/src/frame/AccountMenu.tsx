@@ -1,0 +1,55 @@
+import { LogOut, Monitor, Moon, Sun } from "lucide-react";
+import { useState } from "react";
+
+import { useUser } from "../features/session/RequireSession";
+import { useSignOut } from "../features/session/session";
+import { codeOf } from "../lib/errors";
+import { t } from "../lib/i18n";
+import { chooseTheme, chosenTheme } from "../lib/theme";
+import { Avatar } from "../ui/Avatar";
+import { Menu, MenuChoice, MenuItem, MenuSeparator } from "../ui/Menu";
+import { useToast } from "../ui/Toast";
+
+const THEMES = [
+  { value: "system", label: t.frame.themes.system, icon: Monitor },
+  { value: "light", label: t.frame.themes.light, icon: Sun },
+  { value: "dark", label: t.frame.themes.dark, icon: Moon },
+] as const;
+
+export function AccountMenu() {
+  const user = useUser();
+  const signOut = useSignOut();
+  const toast = useToast();
+  const [theme, setTheme] = useState(chosenTheme);
+  return (
+    <Menu
+      trigger={
+        <button type="button" aria-label={t.frame.account(user.name)} className="rounded-full">
+          <Avatar name={user.name} />
+        </button>
+      }
+    >
+      <div className="px-3 pt-2 pb-1">
+        <p className="font-semibold">{user.name}</p>
+        {user.email !== "" && <p className="text-sm text-ink-soft">{user.email}</p>}
+      </div>
+      <MenuSeparator />
+      <MenuChoice
+        label={t.frame.theme}
+        value={theme}
+        options={THEMES}
+        onChange={(chosen) => {
+          chooseTheme(chosen);
+          setTheme(chosen);
+        }}
+      />
+      <MenuSeparator />
+      <MenuItem
+        icon={LogOut}
+        onSelect={() => signOut.mutate(undefined, { onError: (error) => toast({ tone: "danger", text: t.errors[codeOf(error)].title }) })}
+      >
+        {t.frame.signOut}
+      </MenuItem>
+    </Menu>
+  );
+}

@@ -1,0 +1,18 @@
+import { useEffect, useState } from "react";
+
+/** The current time, renewed every `every` milliseconds: for "waiting since 4 minutes". */
+export function useNow(every = 15_000): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}
+
+/** Names the page in the tab, the history and to a screen reader. */
+export function usePageTitle(title: string) {
+  useEffect(() => {
+    document.title = title === "" ? "Auscult" : `${title} · Auscult`;
+  }, [title]);
+}

@@ -1,0 +1,5 @@
+/** Lobby, call and captions. */
+export const call = {
+  lobbyTitle: "Check your camera and microphone",
+  callTitle: "Consultation",
+};

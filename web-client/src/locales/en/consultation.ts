@@ -1,0 +1,3 @@
+export const consultation = {
+  patientTitle: "Your consultations",
+};
