@@ -1,0 +1,295 @@
+/**
+ * One person's part in one call: joins signalling, media link and devices, and shows them as one immutable snapshot.
+ * Nothing waits in a queue: after a lost socket everything is said again from the present state.
+ */
+
+import type { CaptionService, CaptionView, ParticipantView, ServerMessage, TrackSource } from "../api/messages";
+import { type Choice, saveChoice } from "./choice";
+import type { DeviceKind } from "./devices";
+import type { CallEnd, CallFailure, Outcome } from "./failure";
+import { wantedTracks } from "./lines";
+import { Link } from "./link";
+import { LocalMedia, type LocalSource, type LocalSources } from "./local";
+import type { Needs, Peer, RemoteMedia } from "./peer";
+import { Signalling, type TicketResult } from "./signalling";
+import type { ReceiveStats } from "./stats";
+
+const STATS_EVERY_MS = 2_000;
+
+export type CallState =
+  | { name: "connecting" }
+  | { name: "active" }
+  /** Media is lost and being brought back; `since` in milliseconds since the epoch. */
+  | { name: "reconnecting"; since: number }
+  | { name: "ended"; why: CallEnd }
+  | { name: "failed"; code: CallFailure };
+
+export interface CallSnapshot {
+  state: CallState;
+  /** Media goes on without the socket, captions and changes do not. `retryAt` in milliseconds since the epoch. */
+  signalling: { up: true } | { up: false; retryAt: number | null };
+  /** Own participant id, once known. */
+  you: string | null;
+  /** When the consultation started, milliseconds since the epoch by this computer's clock. */
+  startedAt: number | null;
+  participants: readonly ParticipantView[];
+  media: RemoteMedia;
+  local: LocalSources;
+  /** Participant ids, loudest first. */
+  activeSpeakers: readonly string[];
+  captionService: CaptionService | null;
+  /** May my words be captioned: my own wish, which the server follows within a second. */
+  consent: boolean;
+  /** The loudspeaker that was chosen; null: the system's. */
+  output: string | null;
+  stats: ReadonlyMap<string, ReceiveStats>;
+  /** For support and tests. */
+  peerConnection: RTCPeerConnection | null;
+}
+
+/** `history` begins every connection: the final captions so far. */
+export type CaptionEvent = { type: "history"; captions: CaptionView[] } | { type: "caption"; caption: CaptionView };
+
+export interface CallOptions {
+  consultation: string;
+  signalUrl: string;
+  requestTicket: (signal: AbortSignal) => Promise<TicketResult>;
+  choice: Choice;
+  onCaption: (event: CaptionEvent) => void;
+}
+
+export class Call {
+  readonly #options: CallOptions;
+  readonly #abort = new AbortController();
+  readonly #signalling: Signalling;
+  readonly #link: Link;
+  readonly #local: LocalMedia;
+  readonly #listeners = new Set<() => void>();
+  #participants = new Map<string, ParticipantView>();
+  /** What the server was last told about each source of this session. */
+  readonly #saidMuted = new Map<TrackSource, boolean>();
+  #snapshot: CallSnapshot;
+
+  constructor(options: CallOptions) {
+    this.#options = options;
+    const { signal } = this.#abort;
+    this.#local = new LocalMedia(options.choice, (source) => this.#localChanged(source), signal);
+    this.#signalling = new Signalling({
+      url: options.signalUrl,
+      requestTicket: options.requestTicket,
+      signal,
+      onMessage: (message, iceServers) => this.#receive(message, iceServers),
+      onDown: (retryAt) => this.#socketDown(retryAt),
+    });
+    this.#link = new Link({
+      send: (message) => this.#signalling.send(message),
+      needs: () => this.#needs(),
+      onFlow: (flows) => this.#flowChanged(flows),
+      onNegotiated: (peer) => this.#negotiated(peer),
+      onNotGranted: () => this.#stopScreen(),
+      onSilence: () => this.#signalling.restart(),
+      onGiveUp: (code) => this.#finish({ kind: "failed", code }),
+    });
+    this.#snapshot = {
+      state: { name: "connecting" },
+      signalling: { up: false, retryAt: null },
+      you: null,
+      startedAt: null,
+      participants: [],
+      media: new Map(),
+      local: this.#local.sources,
+      activeSpeakers: [],
+      captionService: null,
+      consent: options.choice.captions,
+      output: options.choice.speaker,
+      stats: new Map(),
+      peerConnection: null,
+    };
+  }
+
+  readonly snapshot = (): CallSnapshot => this.#snapshot;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** Runs until the call is over; the snapshot's state says how. */
+  async run(): Promise<void> {
+    void this.#local.open();
+    const ticker = setInterval(() => void this.#measure(), STATS_EVERY_MS);
+    const outcome = await this.#signalling.run();
+    clearInterval(ticker);
+    this.#finish(outcome);
+  }
+
+  leave(): void {
+    this.#signalling.send({ type: "leave" });
+    this.#finish({ kind: "ended", why: "left" });
+  }
+
+  turn(kind: DeviceKind, on: boolean): Promise<void> {
+    return this.#local.turn(kind, on);
+  }
+
+  chooseDevice(kind: DeviceKind, deviceId: string | null): Promise<void> {
+    return this.#local.chooseDevice(kind, deviceId);
+  }
+
+  deviceOf(kind: DeviceKind): string | null {
+    return this.#local.deviceOf(kind);
+  }
+
+  chooseOutput(output: string | null): void {
+    this.#update({ output });
+    this.#remember();
+  }
+
+  share(on: boolean): Promise<void> {
+    return this.#local.share(on);
+  }
+
+  consent(captions: boolean): void {
+    this.#update({ consent: captions });
+    this.#signalling.send({ type: "consent", captions });
+    this.#remember();
+  }
+
+  #receive(message: ServerMessage, iceServers: RTCIceServer[]): void {
+    switch (message.type) {
+      case "welcome":
+        return this.#welcome(message, iceServers);
+      case "answer":
+        return this.#link.answered(message.request, message.sdp);
+      case "participant":
+        this.#participants.set(message.participant.id, message.participant);
+        return this.#participantsChanged();
+      case "left":
+        this.#participants.delete(message.id);
+        return this.#participantsChanged();
+      case "active_speakers":
+        return this.#update({ activeSpeakers: message.ids });
+      case "caption":
+        return this.#options.onCaption({ type: "caption", caption: message.caption });
+      case "caption_service":
+        return this.#update({ captionService: message.service });
+      case "error":
+        if (message.request !== null) this.#link.refused(message.request, message.code);
+        else if (message.code === "media_failed") this.#link.sessionFailed();
+        return;
+      case "ended":
+        // The socket ends with this message, and `run` with the socket.
+        return;
+    }
+  }
+
+  #welcome(message: Extract<ServerMessage, { type: "welcome" }>, iceServers: RTCIceServer[]): void {
+    this.#participants = new Map(message.participants.map((participant) => [participant.id, participant]));
+    this.#update({
+      signalling: { up: true },
+      you: message.you,
+      startedAt: Date.now() - message.elapsed_ms,
+      participants: message.participants,
+      captionService: message.caption_service,
+      activeSpeakers: [],
+    });
+    this.#options.onCaption({ type: "history", captions: message.captions });
+    this.#signalling.send({ type: "consent", captions: this.#snapshot.consent });
+    this.#saidMuted.clear();
+    if (message.session_open) this.#sayMuted();
+    this.#link.socketUp(iceServers, message.session_open);
+  }
+
+  #socketDown(retryAt: number): void {
+    this.#update({ signalling: { up: false, retryAt } });
+    this.#link.socketDown();
+  }
+
+  #participantsChanged(): void {
+    this.#update({ participants: [...this.#participants.values()] });
+    this.#link.negotiate();
+  }
+
+  #needs(): Needs {
+    const { sources } = this.#local;
+    return {
+      publish: SOURCES.flatMap((source) =>
+        sources[source].published ? [{ source, track: sources[source].track }] : [],
+      ),
+      receive: wantedTracks([...this.#participants.values()], this.#snapshot.you ?? ""),
+    };
+  }
+
+  #flowChanged(flows: boolean): void {
+    const { state } = this.#snapshot;
+    if (flows) this.#update({ state: { name: "active" } });
+    else if (state.name === "active") this.#update({ state: { name: "reconnecting", since: Date.now() } });
+  }
+
+  #negotiated(peer: Peer): void {
+    // A device may have opened while the offer was under way.
+    for (const { source, track } of this.#needs().publish) void peer.replaceTrack(source, track);
+    this.#update({ media: peer.remoteMedia(), peerConnection: peer.connection });
+    this.#sayMuted();
+  }
+
+  #localChanged(source: TrackSource): void {
+    void this.#link.peer?.replaceTrack(source, this.#local.sources[source].track);
+    this.#update({ local: this.#local.sources });
+    this.#remember();
+    this.#sayMuted();
+    this.#link.negotiate();
+  }
+
+  /** Tells the server which published sources are silent, as far as it does not know. */
+  #sayMuted(): void {
+    if (this.#link.peer?.opened !== true) return;
+    for (const source of SOURCES) {
+      const muted = isMuted(this.#local.sources[source]);
+      if (!this.#link.peer.publishes(source) || this.#saidMuted.get(source) === muted) continue;
+      if (this.#signalling.send({ type: "mute", source, muted })) this.#saidMuted.set(source, muted);
+    }
+  }
+
+  #stopScreen(): boolean {
+    if (!this.#local.sources.screen.published) return false;
+    void this.#local.share(false);
+    return true;
+  }
+
+  async #measure(): Promise<void> {
+    if (this.#snapshot.state.name === "active") this.#update({ stats: await this.#link.measure() });
+  }
+
+  #remember(): void {
+    const { microphone, camera } = this.#local.sources;
+    saveChoice(this.#options.consultation, {
+      microphone: { deviceId: this.#local.deviceOf("microphone"), on: microphone.on },
+      camera: { deviceId: this.#local.deviceOf("camera"), on: camera.on },
+      speaker: this.#snapshot.output,
+      captions: this.#snapshot.consent,
+    });
+  }
+
+  #finish(outcome: Outcome): void {
+    const { name } = this.#snapshot.state;
+    if (name === "ended" || name === "failed") return;
+    this.#link.close();
+    this.#abort.abort();
+    this.#update({
+      state: outcome.kind === "ended" ? { name: "ended", why: outcome.why } : { name: "failed", code: outcome.code },
+    });
+  }
+
+  #update(change: Partial<CallSnapshot>): void {
+    this.#snapshot = { ...this.#snapshot, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen"];
+
+/** Nothing comes from it: switched off, or its device is missing (not: still opening). */
+export function isMuted({ on, track, problem }: LocalSource): boolean {
+  return !on || (track === null && problem !== null);
+}
