@@ -1,6 +1,7 @@
 /** Every request to the server goes through here: CSRF header, typed errors, one place that notices a lost session. */
 
 import { type ErrorCode, errorCode } from "../lib/errors";
+import type { ErrorBody } from "./schema";
 
 /** A refused or failed request. `message` is for developers; what people read comes from the locale by `code`. */
 export class ApiError extends Error {
@@ -78,10 +79,6 @@ async function answerOf<T>(response: Response): Promise<T> {
   }
 }
 
-interface ErrorBody {
-  error: { code: string; message: string; fields?: Record<string, string>; request_id?: string };
-}
-
 async function errorOf(response: Response): Promise<ApiError> {
   const body: unknown = await response.json().catch(() => null);
   const wait = Number(response.headers.get("retry-after"));
@@ -92,7 +89,7 @@ async function errorOf(response: Response): Promise<ApiError> {
     return new ApiError(code, response.statusText, response.status, {}, null, retryAfter);
   }
   const { code, message, fields, request_id: requestId } = body.error;
-  return new ApiError(errorCode(code), message, response.status, fields ?? {}, requestId ?? null, retryAfter);
+  return new ApiError(errorCode(code), message, response.status, fields ?? {}, requestId, retryAfter);
 }
 
 function isErrorBody(body: unknown): body is ErrorBody {
