@@ -1,0 +1,122 @@
+/** The real binary with a data folder of its own, on free ports. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { get } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "./until";
+
+const BINARY = process.env["AUSCULT_BIN"];
+
+export interface Account {
+  email: string;
+  password: string;
+  name: string;
+}
+
+interface Options {
+  /** Overrides of the configuration, `AUSCULT_MEDIA__ICE_LITE` and so on. */
+  env?: Record<string, string>;
+}
+
+export class Server {
+  readonly folder = mkdtempSync(join(tmpdir(), "auscult-e2e-"));
+  /** Everything it wrote to stdout and stderr, over all starts. */
+  log = "";
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  static async start(options: Options = {}): Promise<Server> {
+    const [port, mediaPort] = [await freePort(), await freePort()];
+    const server = new Server(port, {
+      AUSCULT_HTTP__LISTEN: `127.0.0.1:${port}`,
+      AUSCULT_MEDIA__LISTEN: "127.0.0.1",
+      AUSCULT_MEDIA__FIRST_PORT: `${mediaPort}`,
+      AUSCULT_MEDIA__WORKERS: "1",
+      AUSCULT_WHISPER__DEMONSTRATION_FALLBACK: "true",
+      ...options.env,
+    });
+    await server.launch();
+    return server;
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    if (this.child?.pid === undefined) throw new Error("the server is not running");
+    return this.child.pid;
+  }
+
+  /** Starts the process, the first time or again on the same data, and waits until it is ready. */
+  async launch(): Promise<void> {
+    if (!BINARY) throw new Error("AUSCULT_BIN must name the binary: use `make test-browser`");
+    const child = spawn(BINARY, ["serve", "--demo"], {
+      cwd: this.folder,
+      env: { ...process.env, AUSCULT_DATA__FOLDER: join(this.folder, "data"), ...this.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => (this.log += text));
+    }
+    await until(
+      "the server to be ready",
+      () => {
+        if (child.exitCode !== null) throw new Error(`it exited with ${child.exitCode}:\n${this.log}`);
+        return answers(`${this.url}/readyz`);
+      },
+      { within: 60_000 },
+    );
+  }
+
+  /** Ends the process the way `signal` does and waits until it is gone. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.end("SIGTERM");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The demonstration clinic's account of this role. */
+  account(role: "doctor" | "patient"): Account {
+    throw new Error(`no ${role} in the demonstration clinic`);
+  }
+}
+
+/** Is there a 200 at this URL? */
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    get(url, { rejectUnauthorized: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).on("error", () => resolve(false));
+  });
+}
+
+/** A port that is free for TCP and UDP on the loopback address. */
+async function freePort(): Promise<number> {
+  const tcp = createServer();
+  await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+  const { port } = tcp.address() as AddressInfo;
+  const udp = createSocket("udp4");
+  const free = await new Promise<boolean>((resolve) => {
+    udp.once("error", () => resolve(false)).bind(port, "127.0.0.1", () => resolve(true));
+  });
+  if (free) udp.close();
+  await new Promise((resolve) => tcp.close(resolve));
+  return free ? port : freePort();
+}
