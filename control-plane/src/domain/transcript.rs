@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::ids::CaptionId;
+use crate::signalling::protocol::ParticipantKind;
 
 /// What is kept of one utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -50,5 +51,8 @@ pub struct NewCaption {
 #[derive(Clone)]
 pub struct KeptCaption {
     pub id: CaptionId,
+    /// Name of the person who spoke.
+    pub speaker: String,
+    pub kind: ParticipantKind,
     pub caption: NewCaption,
 }

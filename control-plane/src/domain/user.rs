@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::ids::{ConsultationId, UserId};
+use crate::ids::UserId;
 
 /// What somebody is to this clinic; decides what they may do (`access.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -73,8 +73,6 @@ pub struct User {
     /// A doctor's field, in the clinic's words; empty for everyone else.
     pub specialty: String,
     pub availability: Availability,
-    /// The one consultation that a guest belongs to.
-    pub guest_of: Option<ConsultationId>,
 }
 
 /// An e-mail address as it is stored and compared: trimmed, lower case, one `@` with something on both sides.

@@ -1,0 +1,127 @@
+//! Who takes part in which consultation; a participant's id stays the same over reloads, reconnects and restarts.
+
+use media_server::ParticipantId;
+use sqlx::any::AnyRow;
+use uuid::Uuid;
+
+use super::{Store, StoreError, Tx, changed_one, named, parsed, parsed_option};
+use crate::domain::audit::{Action, Agent, AuditEntry};
+use crate::domain::time::Timestamp;
+use crate::ids::{ConsultationId, TenantId, UserId};
+use crate::signalling::protocol::ParticipantKind;
+
+const INSERT: &str =
+    "INSERT INTO participants (tenant_id, id, consultation_id, user_id, kind, label, created_at)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const USER: &str =
+    "SELECT user_id FROM participants WHERE tenant_id = $1 AND consultation_id = $2 AND id = $3";
+const SET_CONSENT: &str = "UPDATE participants SET captions_consented_at = $4
+                            WHERE tenant_id = $1 AND consultation_id = $2 AND id = $3";
+
+/// One person's part in one consultation.
+#[derive(Clone)]
+pub struct Participant {
+    pub id: ParticipantId,
+    pub kind: ParticipantKind,
+    /// A guest's part in the doctor's words; empty for doctor and patient.
+    pub label: String,
+}
+
+pub(super) const fn kind_name(kind: ParticipantKind) -> &'static str {
+    match kind {
+        ParticipantKind::Doctor => "doctor",
+        ParticipantKind::Patient => "patient",
+        ParticipantKind::Guest => "guest",
+    }
+}
+
+pub(super) fn kind_from_name(name: &str) -> Option<ParticipantKind> {
+    [ParticipantKind::Doctor, ParticipantKind::Patient, ParticipantKind::Guest]
+        .into_iter()
+        .find(|kind| kind_name(*kind) == name)
+}
+
+/// From the columns participant_id, kind, label of an outer join.
+pub(super) fn participant_option(row: &AnyRow) -> Result<Option<Participant>, StoreError> {
+    let Some(id) = parsed_option(row, "participant_id")? else { return Ok(None) };
+    let label = sqlx::Row::try_get(row, "label")?;
+    Ok(Some(Participant { id, kind: named(row, "kind", kind_from_name)?, label }))
+}
+
+impl Store {
+    /// A speaker allows or forbids captions of their words. Durable when this returns.
+    pub async fn record_consent(
+        &self,
+        tenant: TenantId,
+        consultation: ConsultationId,
+        participant: ParticipantId,
+        captions: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin(tenant).await?;
+        let user = tx.participant_user(consultation, participant).await?;
+        let done = sqlx::query(SET_CONSENT)
+            .bind(tenant.to_string())
+            .bind(consultation.to_string())
+            .bind(participant.to_string())
+            .bind(captions.then_some(now.millis()))
+            .execute(&mut *tx.transaction)
+            .await?;
+        changed_one(done.rows_affected())?;
+        let action = if captions { Action::CaptionConsentGiven } else { Action::CaptionConsentWithdrawn };
+        tx.commit(AuditEntry::by(Agent::User(user), action, participant, now)).await
+    }
+
+    /// Somebody came into the call (`joined`) or left it.
+    pub async fn record_presence(
+        &self,
+        tenant: TenantId,
+        consultation: ConsultationId,
+        participant: ParticipantId,
+        joined: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin(tenant).await?;
+        let user = tx.participant_user(consultation, participant).await?;
+        let action = if joined { Action::ParticipantJoined } else { Action::ParticipantLeft };
+        tx.commit(AuditEntry::by(Agent::User(user), action, participant, now)).await
+    }
+}
+
+impl Tx {
+    pub async fn insert_participant(
+        &mut self,
+        consultation: ConsultationId,
+        user: UserId,
+        kind: ParticipantKind,
+        label: &str,
+        now: Timestamp,
+    ) -> Result<Participant, StoreError> {
+        let id = ParticipantId::from_uuid(Uuid::now_v7());
+        sqlx::query(INSERT)
+            .bind(self.tenant.to_string())
+            .bind(id.to_string())
+            .bind(consultation.to_string())
+            .bind(user.to_string())
+            .bind(kind_name(kind))
+            .bind(label)
+            .bind(now.millis())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(Participant { id, kind, label: label.to_owned() })
+    }
+
+    pub(super) async fn participant_user(
+        &mut self,
+        consultation: ConsultationId,
+        participant: ParticipantId,
+    ) -> Result<UserId, StoreError> {
+        let row = sqlx::query(USER)
+            .bind(self.tenant.to_string())
+            .bind(consultation.to_string())
+            .bind(participant.to_string())
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        parsed(&row, "user_id")
+    }
+}
