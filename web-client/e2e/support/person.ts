@@ -62,6 +62,10 @@ export class Person {
   /** Opens the lobby and waits until it shows the camera. */
   async enterLobby(consultation: string): Promise<void> {
     await this.tab.goto(`${this.server.url}/consultations/${consultation}/lobby`);
+    await this.cameraShown();
+  }
+
+  async cameraShown(): Promise<void> {
     await until("the camera preview", () =>
       this.tab.evaluate(() => {
         const preview = document.querySelector<HTMLVideoElement>('[data-testid="lobby-preview"]');

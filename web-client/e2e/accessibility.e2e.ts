@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type OpenBrowser, openChromium } from "./support/browser";
+import { joinBoth, openScene, type Scene } from "./support/call";
+
+declare const axe: { run(options: object): Promise<AxeResults> };
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let scene: Scene;
+let stranger: OpenBrowser;
+beforeAll(async () => {
+  [scene, stranger] = await Promise.all([openScene({ lead: 2 }), openChromium()]);
+});
+afterAll(() => Promise.all([scene?.close(), stranger?.browser.close()]));
+
+it.each([
+  ["the sign-in page", "stranger", "/signin"],
+  ["the guest page", "stranger", "/guest#secret"],
+  ["the patient's home", "patient", "/"],
+  ["the doctor's home", "doctor", "/"],
+  ["the patient's history", "patient", "/history"],
+  ["a consultation", "patient", "/consultations/:id"],
+  ["the lobby", "doctor", "/consultations/:id/lobby"],
+] as const)("%s has no accessibility violation", async (_, who, path) => {
+  const { page } = who === "stranger" ? stranger : scene[who];
+  await page.goto(scene.server.url + path.replace(":id", scene.consultation));
+  await page.locator("h1").first().waitFor();
+  expect(await violations(page)).toEqual([]);
+});
+
+it("the call has no accessibility violation", async () => {
+  await joinBoth(scene);
+  await scene.patient.page.locator('[data-testid="caption-line"]').first().waitFor({ timeout: 30_000 });
+  expect(await violations(scene.patient.page)).toEqual([]);
+});
+
+it("the transcript has no accessibility violation", async () => {
+  const { doctor, patient, consultation, server } = scene;
+  await doctor.person.api("POST", `/consultations/${consultation}/end`);
+  await patient.page.goto(`${server.url}/consultations/${consultation}`);
+  await patient.page.locator('[data-testid="transcript-entry"]').first().waitFor();
+  expect(await violations(patient.page)).toEqual([]);
+});
+
+/** One line per violation: rule and the elements that break it. */
+async function violations(page: OpenBrowser["page"]): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations: found } = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] });
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+  });
+}
