@@ -46,7 +46,7 @@ lint: need-build web ## every linter; changes nothing
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
 	$(WEB) typecheck
 	$(WEB) lint
-	config/dev/check-sizes.sh
+	config/dev/check-layout.sh
 	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check bans licenses sources; fi
 
 .PHONY: fix
