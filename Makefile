@@ -67,6 +67,11 @@ measure: need-test web ## join time, caption delay, CPU and memory of a call in 
 	cargo build --release --package control-plane
 	AUSCULT_BIN=$(TARGET)/release/auscult $(WEB) measure
 
+.PHONY: screenshot
+screenshot: need-test web ## take the README's picture of a call again
+	cargo test --workspace --no-run --quiet
+	AUSCULT_BIN=$(TARGET)/debug/auscult $(WEB) screenshot
+
 .PHONY: need-build need-test
 need-build:
 	@config/dev/need.sh build
@@ -76,7 +81,7 @@ need-test:
 # The web client is built before cargo runs: the binary embeds it.
 .PHONY: web web-packages
 web: web-packages
-	@$(WEB) build -- --logLevel warn
+	@$(WEB) build -- --logLevel error
 web-packages: web-client/node_modules/.package-lock.json
 web-client/node_modules/.package-lock.json: web-client/package-lock.json
 	npm --prefix web-client install --no-save --no-audit --no-fund --loglevel error

@@ -6,6 +6,8 @@ const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
 export interface BrowserOptions {
   /** WAV file that the microphone plays; without one it beeps. */
   microphone?: string;
+  /** MJPEG file that the camera shows; without one it shows a test picture. */
+  camera?: string;
   /** Refuse camera and microphone. */
   denyDevices?: boolean;
   viewport?: { width: number; height: number };
@@ -32,6 +34,7 @@ export async function openChromium(options: BrowserOptions = {}): Promise<OpenBr
       "--use-fake-device-for-media-stream",
       options.denyDevices ? "--deny-permission-prompts" : "--use-fake-ui-for-media-stream",
       ...(options.microphone ? [`--use-file-for-fake-audio-capture=${options.microphone}`] : []),
+      ...(options.camera ? [`--use-file-for-fake-video-capture=${options.camera}`] : []),
     ],
   });
   const context = await browser.newContext({

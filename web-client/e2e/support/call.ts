@@ -30,15 +30,18 @@ interface SceneOptions {
   /** Seconds of silence before they speak. */
   lead?: number;
   env?: Record<string, string>;
+  /** MJPEG files for the cameras. */
+  cameras?: { doctor: string; patient: string };
 }
 
 /** Both have signed in, the consultation is active, nobody is in the lobby yet. */
-export async function openScene({ dialogue = "d01", lead = 12, env = {} }: SceneOptions = {}): Promise<Scene> {
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { dialogue = "d01", lead = 12, env = {}, cameras } = options;
   const voices = { doctor: makeVoice(dialogue, "doctor", { lead }), patient: makeVoice(dialogue, "patient", { lead }) };
   const [server, ...browsers] = await Promise.all([
     Server.start({ env }),
-    openChromium({ microphone: voices.doctor.file }),
-    openChromium({ microphone: voices.patient.file }),
+    openChromium({ microphone: voices.doctor.file, ...(cameras && { camera: cameras.doctor }) }),
+    openChromium({ microphone: voices.patient.file, ...(cameras && { camera: cameras.patient }) }),
   ]);
   const close = async () => {
     await Promise.all(browsers.map(({ browser }) => browser.close()));
