@@ -1,0 +1,147 @@
+//! Every metric of the control plane, declared once; `GET /metrics` shows them beside the media server's. Labels come
+//! from closed sets, never ids.
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    core::Collector,
+};
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered, by `class` of status: 2xx, 3xx, 4xx, 5xx.
+    pub http_requests_total: IntCounterVec,
+    /// Seconds from request to response headers.
+    pub http_request_seconds: Histogram,
+    /// TLS connections that are open.
+    pub gateway_connections: IntGauge,
+    /// TLS handshakes that failed or took too long.
+    pub gateway_handshake_failures_total: IntCounter,
+    /// Signalling sockets that are open and authenticated.
+    pub signalling_sockets: IntGauge,
+    /// Signalling sockets refused or closed by us, by `reason`.
+    pub signalling_closed_total: IntCounterVec,
+    /// Messages from browsers.
+    pub signalling_messages_total: IntCounter,
+    /// Consultations with at least one person in the call.
+    pub calls: IntGauge,
+    /// Final captions and gaps committed to the transcript.
+    pub captions_kept_total: IntCounter,
+    /// Final captions that could not be committed; none of them was shown as final.
+    pub captions_lost_total: IntCounter,
+}
+
+impl Metrics {
+    /// Registers everything with a new registry.
+    ///
+    /// # Panics
+    /// When two metrics have the same name.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        Self {
+            http_requests_total: labelled(
+                &registry,
+                "auscult_http_requests_total",
+                "Requests answered, by class of status.",
+                "class",
+            ),
+            http_request_seconds: add(
+                &registry,
+                Histogram::with_opts(HistogramOpts::new(
+                    "auscult_http_request_seconds",
+                    "Seconds from request to response headers.",
+                )),
+            ),
+            gateway_connections: gauge(
+                &registry,
+                "auscult_gateway_connections",
+                "TLS connections that are open.",
+            ),
+            gateway_handshake_failures_total: counter(
+                &registry,
+                "auscult_gateway_handshake_failures_total",
+                "TLS handshakes that failed or took too long.",
+            ),
+            signalling_sockets: gauge(
+                &registry,
+                "auscult_signalling_sockets",
+                "Signalling sockets that are open and authenticated.",
+            ),
+            signalling_closed_total: labelled(
+                &registry,
+                "auscult_signalling_closed_total",
+                "Signalling sockets refused or closed by the server.",
+                "reason",
+            ),
+            signalling_messages_total: counter(
+                &registry,
+                "auscult_signalling_messages_total",
+                "Messages from browsers.",
+            ),
+            calls: gauge(&registry, "auscult_calls", "Consultations with at least one person in the call."),
+            captions_kept_total: counter(
+                &registry,
+                "auscult_captions_kept_total",
+                "Final captions and gaps committed to the transcript.",
+            ),
+            captions_lost_total: counter(
+                &registry,
+                "auscult_captions_lost_total",
+                "Final captions that could not be committed; none of them was shown as final.",
+            ),
+            registry,
+        }
+    }
+
+    /// Where the media server registers its own.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Prometheus text format.
+    pub fn render(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    add(registry, IntCounter::new(name, help))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    add(registry, IntGauge::new(name, help))
+}
+
+fn labelled(registry: &Registry, name: &str, help: &str, label: &str) -> IntCounterVec {
+    add(registry, IntCounterVec::new(Opts::new(name, help), &[label]))
+}
+
+fn add<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
+    let metric = metric.expect("metric names are valid");
+    registry.register(Box::new(metric.clone())).expect("metric names are unique");
+    metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_shown_with_our_prefix() {
+        let metrics = Metrics::new();
+        metrics.http_requests_total.with_label_values(&["2xx"]).inc();
+        metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
+        let text = metrics.render().unwrap();
+        assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 10);
+    }
+}
