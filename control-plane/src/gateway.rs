@@ -1,0 +1,144 @@
+//! The one public port: TLS, then HTTP. What a connection speaks is decided once, in [`Gateway::speak`], after the
+//! handshake; so far everything is HTTP (1.1 and 2, with WebSocket upgrades).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::Service;
+
+use crate::config::HttpConfig;
+use crate::metrics::Metrics;
+use crate::tasks::Tasks;
+
+/// Time to send the head of a request; also how long an idle connection is kept.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
+/// A pause after the kernel refused to accept (out of file descriptors): retrying at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error("http.listen {address} is already in use: stop the other program or choose another port")]
+    InUse { address: SocketAddr },
+    #[error("http.listen {address}: {source}")]
+    Bind { address: SocketAddr, source: io::Error },
+}
+
+/// The bound port, ready to serve.
+pub struct Gateway {
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    connections: Arc<Semaphore>,
+    handshake_timeout: Duration,
+    metrics: Metrics,
+    tasks: Tasks,
+}
+
+impl Gateway {
+    pub async fn bind(
+        http: &HttpConfig,
+        tls: Arc<rustls::ServerConfig>,
+        metrics: Metrics,
+        tasks: Tasks,
+    ) -> Result<Self, GatewayError> {
+        let address = http.listen;
+        let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => GatewayError::InUse { address },
+            _ => GatewayError::Bind { address, source },
+        })?;
+        Ok(Self {
+            listener,
+            tls: TlsAcceptor::from(tls),
+            connections: Arc::new(Semaphore::new(http.max_connections.min(Semaphore::MAX_PERMITS))),
+            handshake_timeout: Duration::from_secs(http.handshake_timeout_s),
+            metrics,
+            tasks,
+        })
+    }
+
+    /// The address that was bound, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Accepts until the shutdown; connections then finish what they are doing. A connection beyond the limit waits
+    /// in the kernel's queue.
+    pub async fn serve(self, router: Router) {
+        let gateway = Arc::new(self);
+        loop {
+            let accepted = tokio::select! {
+                () = gateway.tasks.stopping().cancelled() => return,
+                accepted = gateway.accept() => accepted,
+            };
+            let Some((stream, peer, permit)) = accepted else { continue };
+            let (gateway, router) = (Arc::clone(&gateway), router.clone());
+            gateway.tasks.clone().spawn_job(async move {
+                gateway.metrics.gateway_connections.inc();
+                gateway.connection(stream, peer, router).await;
+                gateway.metrics.gateway_connections.dec();
+                drop(permit);
+            });
+        }
+    }
+
+    async fn accept(&self) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let permit = Arc::clone(&self.connections).acquire_owned().await.ok()?;
+        match self.listener.accept().await {
+            Ok((stream, peer)) => Some((stream, peer, permit)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                None
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr, router: Router) {
+        // Signalling messages are small and urgent.
+        let _ = stream.set_nodelay(true);
+        match tokio::time::timeout(self.handshake_timeout, self.tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream, peer, router).await,
+            Ok(Err(_)) | Err(_) => self.metrics.gateway_handshake_failures_total.inc(),
+        }
+    }
+
+    async fn speak(&self, stream: TlsStream<TcpStream>, peer: SocketAddr, router: Router) {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().call(request)
+        });
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .keep_alive_interval(HEADER_TIMEOUT);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        // Errors here are the client's: it went away or spoke no HTTP.
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = self.tasks.stopping().cancelled() => None,
+        };
+        if ended.is_none() {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
