@@ -222,7 +222,7 @@ impl Config {
     pub fn redacted(&self) -> String {
         let mut shown = self.clone();
         let state = if self.database.url.is_empty() { "unset" } else { "set" };
-        shown.database.url = state.to_owned();
+        state.clone_into(&mut shown.database.url);
         toml::to_string(&shown).unwrap_or_else(|error| format!("not printable: {error}"))
     }
 }

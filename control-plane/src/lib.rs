@@ -1,10 +1,18 @@
 //! Auscult's control plane.
 
+pub mod app;
+pub mod certificate;
 pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod gateway;
 pub mod http;
 pub mod ids;
+pub mod media;
+pub mod metrics;
 pub mod signalling;
 pub mod store;
+pub mod tasks;
+pub mod telemetry;
+pub mod web;

@@ -215,6 +215,26 @@ pub enum SignalError {
     ServerShuttingDown,
 }
 
+impl SignalError {
+    /// For logs of a client and for people who read the frames; the browser has its own words.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::MalformedMessage => "not a message of this protocol",
+            Self::TicketRefused => "ticket unknown, used or too old",
+            Self::VersionMismatch => "another protocol version, reload the page",
+            Self::ConsultationNotActive => "the consultation is not active",
+            Self::OfferRefused => "the offer was refused",
+            Self::NotGranted => "publishing this is not granted",
+            Self::RoomFull => "the room is full",
+            Self::TooManyMessages => "too many messages",
+            Self::Replaced => "another tab has taken over",
+            Self::MediaFailed => "the media session is gone, connect again",
+            Self::ServerShuttingDown => "the server is shutting down",
+        }
+    }
+}
+
 /// From the server.
 #[derive(Clone, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -260,7 +280,7 @@ pub enum ServerMessage {
     },
     /// The consultation is over; the socket closes with 4410 after this.
     Ended,
-    /// `request` names the offer that was refused. After a fatal error the socket closes with 4400 + its place in `SignalError`.
+    /// `request` names the offer that was refused. After a fatal error the socket closes with the code that `docs/API.md` gives.
     Error {
         request: Option<u32>,
         code: SignalError,

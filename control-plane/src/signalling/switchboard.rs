@@ -1,0 +1,200 @@
+//! Calls and sockets together: what the hub's lock protects. Nothing here waits: messages go into bounded queues.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use media_server::{ParticipantId, RoomId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::call::{Call, CallEvent, Closing, Effect, SocketId, Work};
+use super::protocol::{CaptionService, ParticipantView, ServerMessage, SignalError};
+use super::tickets::{self, TicketGrant};
+use crate::domain::time::Timestamp;
+use crate::ids::{ConsultationId, TenantId};
+
+/// Messages waiting for one browser. When they are too many it is too slow: its socket is closed with 1013.
+const OUTBOX: usize = 256;
+/// A ticket issued before the end must not open a socket after it.
+const ENDED_MEMORY: Duration = tickets::LIFETIME.saturating_mul(2);
+
+/// What a socket writes next.
+pub(super) enum Outgoing {
+    Text(Utf8Bytes),
+    /// The last one.
+    Close(Closing),
+}
+
+/// Whom an authenticated socket speaks for.
+#[derive(Clone, Copy)]
+pub(super) struct Seat {
+    pub(super) consultation: ConsultationId,
+    pub(super) tenant: TenantId,
+    pub(super) participant: ParticipantId,
+    pub(super) started_at: Timestamp,
+    pub(super) socket: SocketId,
+}
+
+impl Seat {
+    pub(super) fn room(&self) -> RoomId {
+        RoomId::from_uuid(self.consultation.uuid())
+    }
+}
+
+/// The socket's end.
+pub(super) struct Opened {
+    pub(super) seat: Seat,
+    pub(super) queue: mpsc::Receiver<Outgoing>,
+    /// Cancelled when the queue was full.
+    pub(super) overflow: CancellationToken,
+    pub(super) participants: Vec<ParticipantView>,
+    pub(super) session_open: bool,
+}
+
+/// Producer end of one socket.
+struct Outbox {
+    queue: mpsc::Sender<Outgoing>,
+    overflow: CancellationToken,
+}
+
+#[derive(Default)]
+pub(super) struct Switchboard {
+    calls: HashMap<ConsultationId, Call>,
+    ended: HashMap<ConsultationId, Timestamp>,
+    sockets: HashMap<SocketId, Outbox>,
+    last_socket: u64,
+    draining: bool,
+}
+
+impl Switchboard {
+    /// Registers a socket: from here on it is told everything.
+    pub(super) fn open(
+        &mut self,
+        grant: TicketGrant,
+        now: Timestamp,
+    ) -> Result<(Opened, Vec<Work>), SignalError> {
+        if self.draining {
+            return Err(SignalError::ServerShuttingDown);
+        }
+        if self.ended.contains_key(&grant.consultation) {
+            return Err(SignalError::ConsultationNotActive);
+        }
+        let (queue, receiver) = mpsc::channel(OUTBOX);
+        let overflow = CancellationToken::new();
+        self.last_socket += 1;
+        let socket = SocketId(self.last_socket);
+        self.sockets.insert(socket, Outbox { queue, overflow: overflow.clone() });
+        let seat = Seat {
+            consultation: grant.consultation,
+            tenant: grant.tenant,
+            participant: grant.participant,
+            started_at: grant.started_at,
+            socket,
+        };
+        let call = self.calls.entry(grant.consultation).or_insert_with(|| Call::new(&grant));
+        let effects = call.apply(CallEvent::SocketOpened { grant, socket }, now);
+        let (participants, session_open) = (call.views(), call.is_session_open(seat.participant));
+        let work = self.deliver(effects);
+        Ok((Opened { seat, queue: receiver, overflow, participants, session_open }, work))
+    }
+
+    pub(super) fn close(&mut self, seat: Seat, now: Timestamp) -> Vec<Work> {
+        self.sockets.remove(&seat.socket);
+        let event = CallEvent::SocketClosed { participant: seat.participant, socket: seat.socket };
+        self.apply(seat.consultation, event, now)
+    }
+
+    /// Ignored when the call is over, except that a session opened for it meanwhile must not live on.
+    pub(super) fn apply(
+        &mut self,
+        consultation: ConsultationId,
+        event: CallEvent,
+        now: Timestamp,
+    ) -> Vec<Work> {
+        let effects = match (self.calls.get_mut(&consultation), event) {
+            (Some(call), event) => call.apply(event, now),
+            (None, CallEvent::SessionOpened { participant }) => return vec![Work::LeaveRoom { participant }],
+            (None, _) => return Vec::new(),
+        };
+        self.deliver(effects)
+    }
+
+    pub(super) fn call(&self, consultation: ConsultationId) -> Option<&Call> {
+        self.calls.get(&consultation)
+    }
+
+    /// Nobody may enter any more; who is in stays until the call is removed.
+    pub(super) fn begin_end(&mut self, consultation: ConsultationId, now: Timestamp) {
+        self.ended.insert(consultation, now);
+    }
+
+    pub(super) fn end(&mut self, consultation: ConsultationId, now: Timestamp) -> Vec<Work> {
+        let work = self.apply(consultation, CallEvent::Ended, now);
+        self.calls.remove(&consultation);
+        work
+    }
+
+    /// Lets grace periods run out and forgets what is over. Returns the work of each call.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Vec<(ConsultationId, Vec<Work>)> {
+        self.ended.retain(|_, at| now.since(*at) < ENDED_MEMORY);
+        self.calls.retain(|_, call| !call.is_over(now));
+        let running: Vec<_> = self.calls.keys().copied().collect();
+        running.into_iter().map(|id| (id, self.apply(id, CallEvent::Tick, now))).collect()
+    }
+
+    /// Calls that somebody is in.
+    pub(super) fn busy(&self) -> usize {
+        self.calls.values().filter(|call| !call.is_empty()).count()
+    }
+
+    pub(super) fn tell(&mut self, socket: SocketId, message: &ServerMessage) {
+        self.send(&[socket], message);
+    }
+
+    pub(super) fn tell_service(&mut self, service: CaptionService) {
+        let everyone: Vec<_> = self.sockets.keys().copied().collect();
+        self.send(&everyone, &ServerMessage::CaptionService { service });
+    }
+
+    /// Tells everyone goodbye; calls stay, so that their last captions still find them.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        let everyone: Vec<_> = self.sockets.keys().copied().collect();
+        self.send(&everyone, &error_message(None, SignalError::ServerShuttingDown));
+        for socket in everyone {
+            self.push(socket, Outgoing::Close(Closing::ShuttingDown));
+        }
+    }
+
+    fn deliver(&mut self, effects: Vec<Effect>) -> Vec<Work> {
+        let mut work = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Tell { sockets, message } => self.send(&sockets, &message),
+                Effect::Close { socket, why } => self.push(socket, Outgoing::Close(why)),
+                Effect::Work(item) => work.push(item),
+            }
+        }
+        work
+    }
+
+    /// Serialised once, however many sockets.
+    fn send(&mut self, sockets: &[SocketId], message: &ServerMessage) {
+        let text = Utf8Bytes::from(serde_json::to_string(message).expect("messages are plain data"));
+        for socket in sockets {
+            self.push(*socket, Outgoing::Text(text.clone()));
+        }
+    }
+
+    fn push(&mut self, socket: SocketId, outgoing: Outgoing) {
+        let Some(outbox) = self.sockets.get(&socket) else { return };
+        if outbox.queue.try_send(outgoing).is_err() {
+            outbox.overflow.cancel();
+        }
+    }
+}
+
+pub(super) fn error_message(request: Option<u32>, code: SignalError) -> ServerMessage {
+    ServerMessage::Error { request, code, message: code.sentence().to_owned() }
+}
