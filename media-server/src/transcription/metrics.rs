@@ -1,28 +1,183 @@
 //! Every caption metric, declared once.
 
-use prometheus::{IntCounter, Registry};
+use std::time::Duration;
 
+use prometheus::core::Collector;
+use prometheus::{
+    CounterVec, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry,
+};
+
+use super::decoder::FrameCounts;
+use super::ledger::Ledger;
+use super::pcm::RATE;
+use super::pipeline::JobKind;
+use super::transcriber::Rejection;
 use crate::MediaError;
+
+/// Seconds; captions are of use up to a few seconds.
+const DELAYS: [f64; 10] = [0.3, 0.5, 0.7, 0.9, 1.2, 1.5, 2.0, 3.5, 5.0, 10.0];
+const INFERENCES: [f64; 10] = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0];
 
 pub(super) struct CaptionMetrics {
     /// Packets dropped because the caption pipeline was behind.
     pub(super) tap_dropped_packets_total: IntCounter,
+    /// Opus frames by what became of them: decoded, concealed, late, corrupt.
+    opus_frames_total: IntCounterVec,
+    /// Seconds of audio by outcome: received = transcribed + silence + gap + withdrawn.
+    audio_seconds_total: CounterVec,
+    /// What `audio_seconds_total` already holds.
+    counted: Ledger,
+    /// Inferences by kind (partial, final) and result (ok, failed).
+    inferences_total: IntCounterVec,
+    /// Seconds of one inference, by kind.
+    inference_seconds: HistogramVec,
+    /// Hypotheses for finals that were not shown, by reason.
+    rejected_total: IntCounterVec,
+    /// Seconds from the first speech of an utterance to its first partial caption.
+    pub(super) first_partial_seconds: Histogram,
+    /// Seconds from the end of speech to its final caption.
+    pub(super) final_seconds: Histogram,
+    /// Finals waiting for a worker.
+    pub(super) waiting_finals: IntGauge,
+    /// Age of the oldest of them, seconds.
+    pub(super) lag_seconds: Gauge,
+    /// Step of the degradation ladder, 0 to 4.
+    pub(super) degradation_level: IntGauge,
+    /// Microphones being captioned.
+    pub(super) speakers: IntGauge,
+    /// Consultations that calibration promised full captions.
+    pub(super) promised_consultations: IntGauge,
 }
 
 impl CaptionMetrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, MediaError> {
-        let tap_dropped_packets_total = IntCounter::new(
-            "auscult_captions_tap_dropped_packets_total",
-            "Packets dropped because the caption pipeline was behind.",
-        )
-        .and_then(|counter| {
-            registry
-                .register(Box::new(counter.clone()))
-                .map(|()| counter)
-        })
-        .map_err(|error| MediaError::Config(format!("caption metrics: {error}")))?;
+        Self::try_register(registry).map_err(|error| MediaError::Config(format!("caption metrics: {error}")))
+    }
+
+    fn try_register(registry: &Registry) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            tap_dropped_packets_total,
+            tap_dropped_packets_total: add(
+                registry,
+                |opts| IntCounter::with_opts(opts),
+                "tap_dropped_packets_total",
+                "Packets dropped because the caption pipeline was behind.",
+            )?,
+            opus_frames_total: add(
+                registry,
+                |opts| IntCounterVec::new(opts, &["outcome"]),
+                "opus_frames_total",
+                "Opus frames by what became of them.",
+            )?,
+            audio_seconds_total: add(
+                registry,
+                |opts| CounterVec::new(opts, &["outcome"]),
+                "audio_seconds_total",
+                "Seconds of audio by outcome: received = transcribed + silence + gap + withdrawn.",
+            )?,
+            counted: Ledger::default(),
+            inferences_total: add(
+                registry,
+                |opts| IntCounterVec::new(opts, &["kind", "result"]),
+                "inferences_total",
+                "Inferences by kind and result.",
+            )?,
+            inference_seconds: add(
+                registry,
+                |opts| HistogramVec::new(buckets(opts, &INFERENCES), &["kind"]),
+                "inference_seconds",
+                "Seconds of one inference.",
+            )?,
+            rejected_total: add(
+                registry,
+                |opts| IntCounterVec::new(opts, &["reason"]),
+                "rejected_total",
+                "Hypotheses for finals that were not shown.",
+            )?,
+            first_partial_seconds: add(
+                registry,
+                |opts| Histogram::with_opts(buckets(opts, &DELAYS)),
+                "first_partial_seconds",
+                "Seconds from the first speech of an utterance to its first partial caption.",
+            )?,
+            final_seconds: add(
+                registry,
+                |opts| Histogram::with_opts(buckets(opts, &DELAYS)),
+                "final_seconds",
+                "Seconds from the end of speech to its final caption.",
+            )?,
+            waiting_finals: add(
+                registry,
+                IntGauge::with_opts,
+                "waiting_finals",
+                "Finals waiting for a worker.",
+            )?,
+            lag_seconds: add(registry, Gauge::with_opts, "lag_seconds", "Age of the oldest waiting final.")?,
+            degradation_level: add(
+                registry,
+                IntGauge::with_opts,
+                "degradation_level",
+                "Step of the degradation ladder, 0 to 4.",
+            )?,
+            speakers: add(registry, IntGauge::with_opts, "speakers", "Microphones being captioned.")?,
+            promised_consultations: add(
+                registry,
+                IntGauge::with_opts,
+                "promised_consultations",
+                "Consultations that calibration promised full captions.",
+            )?,
         })
     }
+
+    pub(super) fn inference(&self, kind: JobKind, took: Duration, ok: bool) {
+        let kind = match kind {
+            JobKind::Partial => "partial",
+            JobKind::Final => "final",
+        };
+        self.inferences_total.with_label_values(&[kind, if ok { "ok" } else { "failed" }]).inc();
+        self.inference_seconds.with_label_values(&[kind]).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn rejected(&self, rejection: Rejection) {
+        self.rejected_total.with_label_values(&[rejection.label()]).inc();
+    }
+
+    pub(super) fn frames(&self, counts: FrameCounts) {
+        let FrameCounts { decoded, concealed, corrupt, late } = counts;
+        for (outcome, count) in
+            [("decoded", decoded), ("concealed", concealed), ("corrupt", corrupt), ("late", late)]
+        {
+            self.opus_frames_total.with_label_values(&[outcome]).inc_by(count);
+        }
+    }
+
+    /// `total`: everything so far.
+    pub(super) fn ledger(&mut self, total: Ledger) {
+        let before = std::mem::replace(&mut self.counted, total);
+        for (outcome, count) in [
+            ("received", total.received - before.received),
+            ("transcribed", total.transcribed - before.transcribed),
+            ("silence", total.silence - before.silence),
+            ("gap", total.gap - before.gap),
+            ("withdrawn", total.withdrawn - before.withdrawn),
+        ] {
+            self.audio_seconds_total.with_label_values(&[outcome]).inc_by(count as f64 / RATE as f64);
+        }
+    }
+}
+
+fn buckets(opts: Opts, buckets: &[f64]) -> HistogramOpts {
+    HistogramOpts::from(opts).buckets(buckets.to_vec())
+}
+
+/// Makes the metric `auscult_captions_<name>` and registers it.
+fn add<M: Collector + Clone + 'static>(
+    registry: &Registry,
+    make: impl FnOnce(Opts) -> prometheus::Result<M>,
+    name: &str,
+    help: &str,
+) -> prometheus::Result<M> {
+    let metric = make(Opts::new(format!("auscult_captions_{name}"), help))?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }

@@ -1,0 +1,1 @@
+//! The bundled model, and files that are none.

@@ -1,0 +1,1 @@
+//! More speech than the machine can transcribe.
