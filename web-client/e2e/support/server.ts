@@ -1,7 +1,7 @@
 /** The real binary with a data folder of its own, on free ports. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { get } from "node:https";
 import { tmpdir } from "node:os";
@@ -93,7 +93,11 @@ export class Server {
 
   /** The demonstration clinic's account of this role. */
   account(role: "doctor" | "patient"): Account {
-    throw new Error(`no ${role} in the demonstration clinic`);
+    const accounts = readFileSync(join(this.folder, "data", "demo-credentials.txt"), "utf8").split("\n");
+    const line = accounts.find((account) => account.startsWith(`${role}  `));
+    const [, email, password, name] = line?.split("  ") ?? [];
+    if (!email || !password || !name) throw new Error(`no ${role} in the demonstration clinic`);
+    return { email, password, name };
   }
 }
 

@@ -5,9 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const DIALOGUES = fileURLToPath(
-  new URL("../../../media-server/tests/fixtures/speech/dialogues/", import.meta.url),
-);
+const DIALOGUES = fileURLToPath(new URL("../../../media-server/tests/fixtures/speech/", import.meta.url));
 
 export type Speaker = "doctor" | "patient";
 
