@@ -17,7 +17,7 @@ const PLACES: readonly { to: string; label: string; icon: LucideIcon }[] = [
 
 export function DoctorFrame({ children }: { children: ReactNode }) {
   return (
-    <div className="flex min-h-dvh flex-col md:flex-row print:block">
+    <div className="flex min-h-dvh flex-col [--frame-top:4.3125rem] md:flex-row print:block">
       <SkipLink />
       <Rail />
       <div className="flex min-w-0 grow flex-col pb-20 md:pb-0">
@@ -47,7 +47,7 @@ function Rail() {
       )}
     >
       <Link to="/" aria-label={t.frame.home} className="mx-auto mb-3 hidden rounded-control md:block">
-        <LogoMark className="size-10" />
+        <LogoMark className="size-11" />
       </Link>
       {PLACES.map(({ to, label, icon: Icon }) => (
         <NavLink

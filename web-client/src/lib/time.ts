@@ -6,6 +6,7 @@ type Timestamp = number;
 const CLOCK = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
 const DAY_AND_YEAR = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
+const FULL_DAY = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const RELATIVE = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 const MINUTE = 60_000;
@@ -23,6 +24,16 @@ export function day(at: Timestamp, now: Timestamp): string {
   if (days === 0 || days === -1) return RELATIVE.format(days, "day");
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
   return (sameYear ? DAY : DAY_AND_YEAR).format(at);
+}
+
+/** "Monday 3 March". */
+export function longDay(at: Timestamp): string {
+  return DAY.format(at);
+}
+
+/** "Monday 3 March 2025". */
+export function fullDay(at: Timestamp): string {
+  return FULL_DAY.format(at);
 }
 
 /** "12 minutes ago", "now". */

@@ -1,5 +1,18 @@
-import { t } from "../lib/i18n";
+import { useUser } from "../features/session/RequireSession";
+import { DoctorHome } from "./DoctorHome";
+import { GuestHome } from "./GuestHome";
+import { PatientHome } from "./PatientHome";
 
+/** The start page is the role's own. */
 export function Home() {
-  return <p>{t.ui.loading}</p>;
+  const { role } = useUser();
+  switch (role) {
+    case "patient":
+      return <PatientHome />;
+    case "guest":
+      return <GuestHome />;
+    case "doctor":
+    case "admin":
+      return <DoctorHome />;
+  }
 }

@@ -3,7 +3,7 @@ import { ArrowBigUpDash, Captions, Eye, EyeOff, FileLock2, LogIn, Video } from "
 import { useState } from "react";
 import { useForm } from "react-hook-form";
 import { Navigate, useSearchParams } from "react-router";
-import { z } from "zod";
+import { z } from "../lib/validation";
 
 import { useSession, useSignIn } from "../features/session/session";
 import { PlainFrame } from "../frame/PlainFrame";

@@ -1,8 +1,11 @@
+import { UserRound } from "lucide-react";
+
 import { cx } from "../lib/classes";
 
 const SIZE = { sm: "size-9 text-sm", md: "size-11 text-base", lg: "size-24 text-2xl" };
 
 interface AvatarProps {
+  /** Empty when nobody is known yet. */
   name: string;
   size?: keyof typeof SIZE;
   className?: string;
@@ -19,7 +22,7 @@ export function Avatar({ name, size = "md", className }: AvatarProps) {
         className,
       )}
     >
-      {initials(name)}
+      {name === "" ? <UserRound className="size-1/2" /> : initials(name)}
     </span>
   );
 }

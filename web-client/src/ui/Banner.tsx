@@ -6,11 +6,11 @@ import type { Tone } from "./StatusPill";
 
 const LOOK: Record<Tone, { box: string; icon: string; symbol: LucideIcon }> = {
   neutral: { box: "border-line bg-raised", icon: "text-ink-soft", symbol: Info },
-  brand: { box: "border-brand bg-brand-soft", icon: "text-brand-text", symbol: Info },
-  ok: { box: "border-ok bg-ok-soft", icon: "text-ok", symbol: CircleCheck },
-  wait: { box: "border-wait bg-wait-soft", icon: "text-wait", symbol: TriangleAlert },
-  danger: { box: "border-danger bg-danger-soft", icon: "text-danger", symbol: CircleAlert },
-  machine: { box: "border-machine bg-machine-soft", icon: "text-machine", symbol: Sparkles },
+  brand: { box: "border-brand/40 bg-brand-soft", icon: "text-brand-text", symbol: Info },
+  ok: { box: "border-ok/40 bg-ok-soft", icon: "text-ok", symbol: CircleCheck },
+  wait: { box: "border-wait/40 bg-wait-soft", icon: "text-wait", symbol: TriangleAlert },
+  danger: { box: "border-danger/40 bg-danger-soft", icon: "text-danger", symbol: CircleAlert },
+  machine: { box: "border-machine/40 bg-machine-soft", icon: "text-machine", symbol: Sparkles },
 };
 
 interface BannerProps {

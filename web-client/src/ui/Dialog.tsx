@@ -3,7 +3,6 @@ import { type ReactNode, useEffect, useId, useRef } from "react";
 
 import { cx } from "../lib/classes";
 import { t } from "../lib/i18n";
-import { IconButton } from "./IconButton";
 
 interface DialogProps {
   open: boolean;
@@ -17,7 +16,8 @@ interface DialogProps {
 }
 
 /** The browser's own modal: it keeps the focus inside, makes the page behind inert, closes on Escape and gives the
- *  focus back. (Radix's dialog writes a style element at run time, which our content security policy forbids.) */
+ *  focus back. (Radix's dialog writes a style element at run time, which a strict content security policy forbids.)
+ *  It lies above everything else, toasts and tooltips included: say what happened inside the dialog. */
 export function Dialog({ open, onClose, title, description, children, actions, wide = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -56,7 +56,14 @@ export function Dialog({ open, onClose, title, description, children, actions, w
                 </div>
               )}
             </div>
-            <IconButton icon={X} label={t.ui.close} onClick={onClose} className="-mt-1 -mr-2" />
+            <button
+              type="button"
+              aria-label={t.ui.close}
+              onClick={onClose}
+              className="-mt-1 -mr-2 inline-flex size-11 shrink-0 items-center justify-center rounded-full text-ink-soft hover:bg-raised hover:text-ink"
+            >
+              <X aria-hidden className="size-5" />
+            </button>
           </div>
           {children}
           {actions !== undefined && <div className="flex flex-wrap justify-end gap-3">{actions}</div>}

@@ -14,7 +14,7 @@ interface MenuProps {
 
 export function Menu({ trigger, children, align = "end", side = "bottom" }: MenuProps) {
   return (
-    // Not modal: the modal form writes a style element at run time, which our content security policy forbids.
+    // Not modal: the modal form writes a style element at run time, which a strict content security policy forbids.
     <Radix.Root modal={false}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal>

@@ -1,8 +1,8 @@
 import { zodResolver } from "@hookform/resolvers/zod";
-import { Copy, Link2 } from "lucide-react";
+import { Check, Copy, Link2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { useForm } from "react-hook-form";
-import { z } from "zod";
+import { z } from "../../lib/validation";
 
 import type { InviteView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
@@ -11,7 +11,6 @@ import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { ErrorSummary } from "../../ui/ErrorSummary";
 import { TextField } from "../../ui/Field";
-import { useToast } from "../../ui/Toast";
 import { useInvite } from "./queries";
 
 interface InviteDialogProps {
@@ -97,15 +96,15 @@ interface InviteLinkProps {
 }
 
 function InviteLink({ made, onAnother, onClose }: InviteLinkProps) {
-  const toast = useToast();
   const field = useRef<HTMLInputElement>(null);
+  const [copied, setCopied] = useState<"not yet" | "yes" | "blocked">("not yet");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(made.invite.url);
-      toast({ tone: "ok", text: t.consultation.inviteCopied });
+      setCopied("yes");
     } catch {
       field.current?.select();
-      toast({ tone: "info", text: t.consultation.inviteCopyFailed });
+      setCopied("blocked");
     }
   };
   return (
@@ -119,6 +118,9 @@ function InviteLink({ made, onAnother, onClose }: InviteLinkProps) {
         onFocus={(event) => event.currentTarget.select()}
         className="font-mono text-sm"
       />
+      <p role="status" className="text-sm font-medium text-wait empty:hidden">
+        {copied === "blocked" && t.consultation.inviteCopyFailed}
+      </p>
       <div className="flex flex-wrap justify-end gap-3">
         <Button variant="quiet" onClick={onAnother}>
           {t.consultation.inviteAnother}
@@ -126,8 +128,8 @@ function InviteLink({ made, onAnother, onClose }: InviteLinkProps) {
         <Button variant="secondary" onClick={onClose}>
           {t.consultation.inviteDone}
         </Button>
-        <Button icon={Copy} onClick={() => void copy()}>
-          {t.consultation.inviteCopy}
+        <Button icon={copied === "yes" ? Check : Copy} onClick={() => void copy()}>
+          <span aria-live="polite">{copied === "yes" ? t.consultation.inviteCopied : t.consultation.inviteCopy}</span>
         </Button>
       </div>
     </div>

@@ -1,5 +1,6 @@
 export const consultation = {
   // The patient's home.
+  patientTitle: "Your consultations",
   hello: (name: string) => `Hello, ${name}`,
   requestTitle: "Talk to a doctor",
   requestLead: "Tell us what it is about. A doctor reads it and opens the call.",
@@ -85,7 +86,6 @@ export const consultation = {
   endKeep: "Keep it open",
   completedToday: "Completed today",
   offlineNote: "You are offline: patients see that no doctor is there. The queue stays readable.",
-  stale: "We can't reach the server. What you see may be out of date; we keep trying.",
   captionsOff: (why: string) => `Captions are unavailable: ${why}`,
   captionsDemonstration: "Captions use the demonstration model with a limited vocabulary. Do not rely on them.",
 
@@ -104,7 +104,7 @@ export const consultation = {
   inviteAnother: "Make another link",
   inviteDone: "Done",
   inviteCopy: "Copy the link",
-  inviteCopied: "The link is copied.",
+  inviteCopied: "Copied",
   inviteCopyFailed: "Copying is blocked here. The link is selected: copy it by hand.",
 
   // History.
@@ -149,6 +149,7 @@ export const consultation = {
   gap: (from: string, to: string) => `Speech that could not be transcribed, ${from} to ${to}`,
   find: "Search the transcript",
   found: (count: number) => (count === 0 ? "No match" : count === 1 ? "1 match" : `${count} matches`),
+  foundAt: (place: number, count: number) => `${place} of ${count}`,
   findNext: "Next match",
   findPrevious: "Previous match",
   print: "Print",

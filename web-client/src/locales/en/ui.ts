@@ -7,6 +7,5 @@ export const ui = {
   notifications: "Notifications",
   errorCode: (code: string) => `Code: ${code}`,
   loading: "Loading…",
-  copy: "Copy",
-  copied: "Copied",
+  stale: "We can't reach the server. What you see may be out of date; we keep trying.",
 };
