@@ -34,7 +34,7 @@ export function EmergencyLink() {
                 className="flex min-h-13 items-center gap-3 rounded-control bg-danger-solid px-4 py-2 text-white hover:bg-danger-solid-hover"
               >
                 <Phone aria-hidden className="size-5 shrink-0" />
-                <span className="tabular text-lg font-semibold">{t.frame.emergencyCall(number)}</span>
+                <span className="tabular text-lg font-semibold whitespace-nowrap">{t.frame.emergencyCall(number)}</span>
                 <span className="ml-auto text-right text-sm">{where}</span>
               </a>
             </li>

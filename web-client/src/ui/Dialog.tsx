@@ -46,7 +46,7 @@ export function Dialog({ open, onClose, title, description, children, actions, w
       {open && (
         <div className="flex flex-col gap-5 p-5 sm:p-6">
           <div className="flex items-start justify-between gap-4">
-            <div className="flex flex-col gap-1 pt-1.5">
+            <div className="flex flex-col gap-2 pt-1.5">
               <h2 id={`${id}-title`} className="text-xl font-semibold">
                 {title}
               </h2>

@@ -27,10 +27,9 @@ export function TranscriptFinder({ query, onQuery, count, body }: TranscriptFind
     setCurrent(next);
   };
   const searching = query.trim() !== "";
-  const idle = !searching || count === 0;
   return (
-    <search className="sticky top-(--frame-top,0px) z-5 -mx-1 flex items-center gap-1 bg-surface px-1 py-2 print:hidden">
-      <div className="relative grow">
+    <search className="sticky top-(--frame-top,0px) z-5 -mx-1 flex flex-wrap items-center gap-1 bg-surface px-1 py-2 print:hidden">
+      <div className="relative min-w-56 flex-1">
         <Search aria-hidden className="pointer-events-none absolute top-1/2 left-3.5 z-1 size-5 -translate-y-1/2 text-ink-soft" />
         <TextField
           type="search"
@@ -49,11 +48,15 @@ export function TranscriptFinder({ query, onQuery, count, body }: TranscriptFind
           className="pl-11"
         />
       </div>
-      <p role="status" className="tabular min-w-24 text-center text-sm text-ink-soft">
+      <p role="status" className="tabular min-w-20 grow text-sm text-ink-soft empty:hidden sm:grow-0 sm:text-center">
         {searching && (current >= 0 ? t.consultation.foundAt(current + 1, count) : t.consultation.found(count))}
       </p>
-      <IconButton icon={ChevronUp} label={t.consultation.findPrevious} disabled={idle} onClick={() => jump(-1)} />
-      <IconButton icon={ChevronDown} label={t.consultation.findNext} disabled={idle} onClick={() => jump(1)} />
+      {searching && (
+        <>
+          <IconButton icon={ChevronUp} label={t.consultation.findPrevious} disabled={count === 0} onClick={() => jump(-1)} />
+          <IconButton icon={ChevronDown} label={t.consultation.findNext} disabled={count === 0} onClick={() => jump(1)} />
+        </>
+      )}
     </search>
   );
 }
