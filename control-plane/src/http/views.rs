@@ -188,7 +188,7 @@ pub enum ErrorCode {
     Unavailable,
 }
 
-#[derive(Debug, Serialize, TS)]
+#[derive(Debug, Clone, Serialize, TS)]
 pub struct ErrorView {
     pub code: ErrorCode,
     /// A sentence for a person.
@@ -196,7 +196,7 @@ pub struct ErrorView {
     /// With `invalid_input`: what is wrong, by field name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "Record<string, string>")]
-    pub fields: Option<BTreeMap<&'static str, String>>,
+    pub fields: Option<BTreeMap<String, String>>,
     pub request_id: String,
 }
 

@@ -1,0 +1,144 @@
+//! What a request can be refused with: the only map from our errors to HTTP.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::crypto::CryptoError;
+use crate::crypto::password::PasswordError;
+use crate::domain::access::NotAllowed;
+use crate::domain::consultation::InvalidTransition;
+use crate::http::views::{ErrorCode, ErrorView};
+use crate::store::StoreError;
+
+/// What is wrong with a body, by field name.
+pub type FieldErrors = BTreeMap<String, String>;
+
+/// Messages are for a person at a screen; none holds a name, a clinical word or an internal detail.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("sign in first")]
+    Unauthenticated,
+    #[error("e-mail address or password is wrong")]
+    WrongPassword,
+    #[error("the request did not come from this site's own page; reload it")]
+    Csrf,
+    #[error("not allowed")]
+    Forbidden,
+    #[error("not found")]
+    NotFound,
+    #[error("some fields are not right")]
+    Invalid(FieldErrors),
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("{0}")]
+    WrongState(String),
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("the request is larger than 64 KiB")]
+    BodyTooLarge,
+    #[error("too many attempts, try again later")]
+    TooManyRequests { retry_after: Duration },
+    /// Sealed data that does not open.
+    #[error("this record was changed or moved outside Auscult and does not open")]
+    Damaged(#[source] CryptoError),
+    #[error("something went wrong on our side")]
+    Internal(#[source] anyhow::Error),
+    #[error("the server is busy, try again in a moment")]
+    Unavailable,
+}
+
+impl ApiError {
+    /// One field is not right.
+    pub fn field(name: &str, what: impl Into<String>) -> Self {
+        Self::Invalid(FieldErrors::from([(name.to_owned(), what.into())]))
+    }
+
+    const fn status_and_code(&self) -> (StatusCode, ErrorCode) {
+        match self {
+            Self::Unauthenticated | Self::WrongPassword => {
+                (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated)
+            }
+            Self::Csrf => (StatusCode::FORBIDDEN, ErrorCode::Csrf),
+            Self::Forbidden => (StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+            Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidInput),
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, ErrorCode::MalformedBody),
+            Self::WrongState(_) => (StatusCode::CONFLICT, ErrorCode::WrongState),
+            Self::Conflict(_) => (StatusCode::CONFLICT, ErrorCode::Conflict),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
+            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+            Self::Damaged(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The body is written by `http/layers.rs`, which knows the request's id.
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let message = self.to_string();
+        let mut response = status.into_response();
+        if let Self::TooManyRequests { retry_after } = &self {
+            let seconds = HeaderValue::from(retry_after.as_secs().max(1));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        let fields = match self {
+            Self::Internal(error) => {
+                tracing::error!(error = format!("{error:#}"), "request failed");
+                None
+            }
+            Self::Damaged(error) => {
+                tracing::error!(%error, "a sealed record does not open");
+                None
+            }
+            Self::Invalid(fields) => Some(fields),
+            _ => None,
+        };
+        response.extensions_mut().insert(ErrorView { code, message, fields, request_id: String::new() });
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Conflict => Self::Conflict("changed by someone else meanwhile, reload"),
+            StoreError::Crypto(error @ CryptoError::DoesNotOpen) => Self::Damaged(error),
+            StoreError::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => Self::Unavailable,
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<InvalidTransition> for ApiError {
+    fn from(error: InvalidTransition) -> Self {
+        Self::WrongState(error.to_string())
+    }
+}
+
+impl From<NotAllowed> for ApiError {
+    fn from(_: NotAllowed) -> Self {
+        Self::Forbidden
+    }
+}
+
+impl From<CryptoError> for ApiError {
+    fn from(error: CryptoError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Length => Self::field("password", error.to_string()),
+            PasswordError::Busy => Self::Unavailable,
+            PasswordError::Stopped => Self::Internal(error.into()),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What happens to every request before and after its handler: an id, a time limit, a size limit, a check where it
+//! comes from, security headers, and the bodies of errors.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::views::{ErrorBody, ErrorView};
+
+/// Largest request body.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// A handler that takes longer is given up.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a page of ours may do. `wss:` and `blob:` are for the call: signalling, microphone level, recorded sounds.
+/// Inline styles are what the dialog and menu components set while they are open.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data: blob:; font-src 'self'; connect-src 'self' wss:; media-src 'self' blob:; \
+     worker-src 'self' blob:; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 8] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=()",
+    ),
+];
+
+/// Outermost: names the request, then completes whatever comes back.
+pub async fn identify(request: Request, next: Next) -> Response {
+    let id = format!("req_{}", Uuid::new_v4().simple());
+    let api = request.uri().path().starts_with("/api/");
+    let span = tracing::info_span!("http.request", request_id = %id, method = %request.method());
+    let mut response = next.run(request).instrument(span).await;
+    complete(&mut response, &id);
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if api {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Writes the body of an error, which an [`ApiError`] leaves to us because it does not know the request's id.
+fn complete(response: &mut Response, id: &str) {
+    let Some(error) = response.extensions_mut().remove::<ErrorView>() else { return };
+    let body = ErrorBody { error: ErrorView { request_id: id.to_owned(), ..error } };
+    let (parts, body) = axum::Json(body).into_response().into_parts();
+    *response.body_mut() = body;
+    response.headers_mut().extend(parts.headers);
+}
+
+pub async fn limit_time(request: Request, next: Next) -> Response {
+    tokio::time::timeout(TIME_LIMIT, next.run(request))
+        .await
+        .unwrap_or_else(|_| ApiError::Unavailable.into_response())
+}
+
+/// Refuses what another site made a browser send: with anything that changes something, `Sec-Fetch-Site` and `Origin`
+/// must name us where the browser sends them.
+pub async fn require_same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    if !request.method().is_safe() && !is_same_origin(&app, request.uri(), request.headers()) {
+        return ApiError::Csrf.into_response();
+    }
+    next.run(request).await
+}
+
+fn is_same_origin(app: &App, uri: &Uri, headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin");
+    let from = headers.get(header::ORIGIN);
+    site && from
+        .is_none_or(|from| origin(app, uri, headers).is_some_and(|own| own.as_bytes() == from.as_bytes()))
+}
+
+/// `https://…` as the browser knows us: configured, else from the request.
+#[must_use]
+pub fn origin(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    if !app.config.http.public_url.is_empty() {
+        return Some(app.config.http.public_url.trim_end_matches('/').to_owned());
+    }
+    let authority = uri.authority().map(ToString::to_string);
+    let host = authority.or_else(|| Some(headers.get(header::HOST)?.to_str().ok()?.to_owned()))?;
+    Some(format!("https://{host}"))
+}
+
+/// An unknown path of the API, or a method that a known one does not have.
+pub async fn no_such_route(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        ApiError::NotFound.into_response()
+    }
+}

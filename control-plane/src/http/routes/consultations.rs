@@ -1,0 +1,201 @@
+//! The life of a consultation, one handler per step; the rules are in `domain/consultation.rs`.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+
+use super::text_field;
+use crate::app::App;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::consultation::{
+    Consultation, ConsultationEvent, ConsultationState, InvalidTransition, Reason,
+};
+use crate::error::ApiError;
+use crate::http::actor::SignedIn;
+use crate::http::json::Body;
+use crate::http::views::{ConsultationView, PersonView, RequestConsultation, TicketView};
+use crate::ids::ConsultationId;
+use crate::signalling::protocol::ParticipantKind;
+use crate::signalling::tickets::{LIFETIME, TicketGrant};
+use crate::store::{ConsultationRecord, StoreError};
+
+/// POST /api/v1/consultations
+pub async fn request(
+    State(app): State<App>,
+    actor: Actor,
+    Body(body): Body<RequestConsultation>,
+) -> Result<(StatusCode, Json<ConsultationView>), ApiError> {
+    actor.require(Permission::RequestConsultation)?;
+    let reason = Reason::new(text_field("reason", &body.reason, 3, 2000)?);
+    let specialty = text_field("specialty", &body.specialty, 0, 60)?;
+    let now = app.clock.now();
+    let new = Consultation {
+        id: ConsultationId::generate(),
+        patient: actor.user,
+        specialty,
+        requested_at: now,
+        state: ConsultationState::Requested,
+    };
+    let mut tx = app.store.begin(actor.tenant).await?;
+    tx.insert_consultation(&new, &reason).await.map_err(|error| match error {
+        StoreError::Conflict => ApiError::Conflict("you already have an open consultation"),
+        error => error.into(),
+    })?;
+    tx.insert_participant(new.id, actor.user, ParticipantKind::Patient, "", now).await?;
+    let record = tx.consultation(&actor, new.id).await?;
+    tx.commit(AuditEntry::of(&actor, Action::ConsultationRequested, new.id, now)).await?;
+    Ok((StatusCode::CREATED, Json(record.into())))
+}
+
+/// GET /api/v1/consultations
+pub async fn list(State(app): State<App>, actor: Actor) -> Result<Json<Vec<ConsultationView>>, ApiError> {
+    actor.require(Permission::ListConsultations)?;
+    let mut tx = app.store.begin(actor.tenant).await?;
+    let records = tx.consultations(&actor).await?;
+    tx.commit(AuditEntry::of(&actor, Action::ConsultationsListed, actor.user, app.clock.now())).await?;
+    Ok(Json(records.into_iter().map(Into::into).collect()))
+}
+
+/// GET /api/v1/consultations/{id}
+pub async fn one(
+    State(app): State<App>,
+    actor: Actor,
+    ConsultationPath(id): ConsultationPath,
+) -> Result<Json<ConsultationView>, ApiError> {
+    actor.require(Permission::ListConsultations)?;
+    let mut tx = app.store.begin(actor.tenant).await?;
+    let record = tx.consultation(&actor, id).await?;
+    tx.commit(AuditEntry::of(&actor, Action::ConsultationRead, id, app.clock.now())).await?;
+    Ok(Json(record.into()))
+}
+
+/// POST /api/v1/consultations/{id}/accept
+pub async fn accept(
+    State(app): State<App>,
+    actor: Actor,
+    ConsultationPath(id): ConsultationPath,
+) -> Result<Json<ConsultationView>, ApiError> {
+    actor.require(Permission::AcceptConsultation)?;
+    let now = app.clock.now();
+    let mut tx = app.store.begin(actor.tenant).await?;
+    let old = tx.consultation(&actor, id).await?.consultation;
+    let new = old.apply(ConsultationEvent::Accepted { doctor: actor.user }, now)?;
+    tx.update_consultation(&old, &new).await?;
+    tx.insert_participant(id, actor.user, ParticipantKind::Doctor, "", now).await?;
+    let record = tx.consultation(&actor, id).await?;
+    tx.commit(AuditEntry::of(&actor, Action::ConsultationAccepted, id, now)).await?;
+    Ok(Json(record.into()))
+}
+
+/// POST /api/v1/consultations/{id}/start
+pub async fn start(
+    State(app): State<App>,
+    actor: Actor,
+    ConsultationPath(id): ConsultationPath,
+) -> Result<Json<ConsultationView>, ApiError> {
+    actor.require(Permission::ConductConsultation)?;
+    change(&app, &actor, id, ConsultationEvent::Started, Action::ConsultationStarted).await
+}
+
+/// POST /api/v1/consultations/{id}/cancel
+pub async fn cancel(
+    State(app): State<App>,
+    actor: Actor,
+    ConsultationPath(id): ConsultationPath,
+) -> Result<Json<ConsultationView>, ApiError> {
+    actor.require(Permission::CancelConsultation)?;
+    change(&app, &actor, id, ConsultationEvent::Cancelled, Action::ConsultationCancelled).await
+}
+
+/// POST /api/v1/consultations/{id}/end
+pub async fn end(
+    State(app): State<App>,
+    actor: Actor,
+    ConsultationPath(id): ConsultationPath,
+) -> Result<Json<ConsultationView>, ApiError> {
+    actor.require(Permission::ConductConsultation)?;
+    change(&app, &actor, id, ConsultationEvent::Ended, Action::ConsultationEnded).await
+}
+
+/// A step that only its own people may take.
+async fn change(
+    app: &App,
+    actor: &Actor,
+    id: ConsultationId,
+    event: ConsultationEvent,
+    action: Action,
+) -> Result<Json<ConsultationView>, ApiError> {
+    let now = app.clock.now();
+    let mut tx = app.store.begin(actor.tenant).await?;
+    let record = tx.consultation(actor, id).await?;
+    if record.own.is_none() {
+        return Err(ApiError::Forbidden);
+    }
+    let new = record.consultation.apply(event, now)?;
+    tx.update_consultation(&record.consultation, &new).await?;
+    tx.commit(AuditEntry::of(actor, action, id, now)).await?;
+    Ok(Json(ConsultationRecord { consultation: new, ..record }.into()))
+}
+
+/// POST /api/v1/consultations/{id}/ticket
+pub async fn ticket(
+    State(app): State<App>,
+    SignedIn { actor, user, .. }: SignedIn,
+    ConsultationPath(id): ConsultationPath,
+) -> Result<Json<TicketView>, ApiError> {
+    actor.require(Permission::JoinConsultation)?;
+    let now = app.clock.now();
+    let mut tx = app.store.begin(actor.tenant).await?;
+    let record = tx.consultation(&actor, id).await?;
+    let own = record.own.ok_or(ApiError::Forbidden)?;
+    let ConsultationState::Active { started_at, .. } = record.consultation.state else {
+        return Err(InvalidTransition { from: record.consultation.state.name(), action: "joined" }.into());
+    };
+    tx.commit(AuditEntry::of(&actor, Action::TicketIssued, id, now)).await?;
+    let grant = TicketGrant {
+        consultation: id,
+        tenant: actor.tenant,
+        user: actor.user,
+        participant: own.id,
+        name: user.name,
+        kind: own.kind,
+        label: own.label,
+        started_at,
+    };
+    let expires_in_s = u32::try_from(LIFETIME.as_secs()).unwrap_or(u32::MAX);
+    Ok(Json(TicketView { ticket: app.tickets.issue(grant, now), expires_in_s, ice_servers: Vec::new() }))
+}
+
+/// `{id}` in a path; what is no id answers as an id that nobody has.
+pub struct ConsultationPath(pub ConsultationId);
+
+impl FromRequestParts<App> for ConsultationPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, app).await.map_err(|_| ApiError::NotFound)?;
+        id.parse().map(Self).map_err(|_| ApiError::NotFound)
+    }
+}
+
+impl From<ConsultationRecord> for ConsultationView {
+    fn from(record: ConsultationRecord) -> Self {
+        let Consultation { id, patient, specialty, requested_at, state } = record.consultation;
+        Self {
+            id,
+            state: state.name(),
+            reason: record.reason.reveal().to_owned(),
+            specialty,
+            patient: PersonView { id: patient, name: record.patient_name },
+            doctor: state.doctor().zip(record.doctor_name).map(|(id, name)| PersonView { id, name }),
+            requested_at,
+            accepted_at: state.accepted_at(),
+            started_at: state.started_at(),
+            ended_at: state.ended_at(),
+            participant_id: record.own.map(|own| own.id.to_string()),
+        }
+    }
+}

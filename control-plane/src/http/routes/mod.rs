@@ -1,0 +1,23 @@
+//! Handlers, one file per resource.
+
+pub mod consultations;
+pub mod health;
+pub mod invites;
+pub mod session;
+pub mod transcripts;
+pub mod users;
+
+use crate::error::ApiError;
+
+/// Trimmed text of `min` to `max` characters, without control characters except line breaks.
+fn text_field(name: &str, text: &str, min: usize, max: usize) -> Result<String, ApiError> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length < min || length > max {
+        return Err(ApiError::field(name, format!("must have {min} to {max} characters")));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(ApiError::field(name, "must not have control characters"));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,39 @@
+//! Doctors: who can be asked, and whether they take requests.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::app::App;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::user::User;
+use crate::error::ApiError;
+use crate::http::actor::SignedIn;
+use crate::http::json::Body;
+use crate::http::views::{DoctorView, SetAvailability, UserView};
+
+/// PUT /api/v1/availability
+pub async fn set_availability(
+    State(app): State<App>,
+    SignedIn { actor, user, .. }: SignedIn,
+    Body(body): Body<SetAvailability>,
+) -> Result<Json<UserView>, ApiError> {
+    actor.require(Permission::SetAvailability)?;
+    let mut tx = app.store.begin(actor.tenant).await?;
+    tx.set_availability(actor.user, body.availability).await?;
+    tx.commit(AuditEntry::of(&actor, Action::AvailabilitySet, actor.user, app.clock.now())).await?;
+    Ok(Json(User { availability: body.availability, ..user }.into()))
+}
+
+/// GET /api/v1/doctors
+pub async fn doctors(State(app): State<App>, actor: Actor) -> Result<Json<Vec<DoctorView>>, ApiError> {
+    actor.require(Permission::ListDoctors)?;
+    let doctors = app.store.doctors(actor.tenant).await?;
+    let views = doctors.into_iter().map(|User { id, name, specialty, availability, .. }| DoctorView {
+        id,
+        name,
+        specialty,
+        availability,
+    });
+    Ok(Json(views.collect()))
+}

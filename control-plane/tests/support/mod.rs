@@ -1,0 +1,229 @@
+//! A real server without its port: the real router over a real database in a temporary folder, at a fixed time.
+#![allow(dead_code, reason = "every test file uses its own part of it")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use control_plane::app::{App, AppState};
+use control_plane::clock::Clock;
+use control_plane::config::Config;
+use control_plane::crypto::{keyring::Keyring, password::Passwords, signer::Signer};
+use control_plane::domain::{time::Timestamp, user::Role};
+use control_plane::http::router::router;
+use control_plane::store::{NewUser, Store};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+pub const PASSWORD: &str = "correct horse battery";
+pub const ORIGIN: &str = "https://care.example";
+const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+pub struct TestApp {
+    pub app: App,
+    pub folder: TempDir,
+    router: Router,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::fixed(START);
+        Self::open(folder, clock).await
+    }
+
+    async fn open(folder: TempDir, clock: Clock) -> Self {
+        let mut config = Config::default();
+        config.data.folder = folder.path().to_owned();
+        config.http.public_url = ORIGIN.into();
+        let keys = Keyring::open(&config.data.keys_folder()).unwrap();
+        let app = App::new(AppState {
+            signer: Signer::open(&config.data.keys_folder()).unwrap(),
+            store: Store::open(&config.database_url(), keys.clone(), clock.now()).await.unwrap(),
+            passwords: Passwords::new().unwrap(),
+            tickets: Default::default(),
+            sign_ins: Default::default(),
+            keys,
+            clock,
+            config,
+        });
+        Self { router: router(app.clone()), app, folder }
+    }
+
+    /// The same installation after its process was stopped and started again.
+    pub async fn restart(self) -> Self {
+        self.app.store.close().await;
+        Self::open(self.folder, self.app.clock.clone()).await
+    }
+
+    pub fn wait(&self, duration: Duration) {
+        self.app.clock.advance(duration);
+    }
+
+    pub async fn add_user(&self, email: &str, name: &str, role: Role) {
+        let hash = self.app.passwords.hash(PASSWORD).await.unwrap();
+        let new = NewUser {
+            email: Some(email.into()),
+            name: name.into(),
+            role,
+            specialty: if role == Role::Doctor { "Dermatology".into() } else { String::new() },
+            password_hash: Some(hash),
+        };
+        self.app.store.create_user(&new, self.app.clock.now()).await.unwrap();
+    }
+
+    /// Makes the account and signs in.
+    pub async fn person(&self, email: &str, name: &str, role: Role) -> Client {
+        self.add_user(email, name, role).await;
+        self.sign_in(email).await
+    }
+
+    pub async fn patient(&self) -> Client {
+        self.person("pat@example.org", "Pat Patient", Role::Patient).await
+    }
+
+    pub async fn doctor(&self) -> Client {
+        self.person("doc@example.org", "Dora Doctor", Role::Doctor).await
+    }
+
+    pub async fn sign_in(&self, email: &str) -> Client {
+        let reply =
+            self.anonymous().post("/api/v1/session", json!({"email": email, "password": PASSWORD})).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+        self.client_of(&reply, &reply.json["csrf_token"])
+    }
+
+    /// A browser with the cookie that `reply` set.
+    pub fn client_of(&self, reply: &Reply, csrf: &Value) -> Client {
+        let cookie =
+            reply.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        Client { cookie: Some(cookie), csrf: csrf.as_str().map(Into::into), ..self.anonymous() }
+    }
+
+    pub fn anonymous(&self) -> Client {
+        Client { router: self.router.clone(), cookie: None, csrf: None, address: "192.0.2.1".into() }
+    }
+}
+
+/// One browser.
+#[derive(Clone)]
+pub struct Client {
+    router: Router,
+    pub cookie: Option<String>,
+    pub csrf: Option<String>,
+    pub address: String,
+}
+
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// `null` when the body is not JSON.
+    pub json: Value,
+}
+
+impl Reply {
+    pub fn code(&self) -> &str {
+        self.json["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    /// The body without what differs from request to request.
+    pub fn without_request_id(&self) -> String {
+        match self.json["error"]["request_id"].as_str() {
+            Some(id) => self.text.replace(id, "req"),
+            None => self.text.clone(),
+        }
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json
+    }
+
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) {
+        assert_eq!((self.status.as_u16(), self.code()), (status, code), "{}", self.text);
+    }
+}
+
+impl Client {
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path, Body::empty())).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(self.request(Method::POST, path, Body::from(body.to_string()))).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(self.request(Method::PUT, path, Body::from(body.to_string()))).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(self.request(Method::DELETE, path, Body::empty())).await
+    }
+
+    pub fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {
+        let address: SocketAddr = format!("{}:50000", self.address).parse().unwrap();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "care.example")
+            .header(header::ORIGIN, ORIGIN)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/json")
+            .extension(ConnectInfo(address));
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, format!("theme=dark; {cookie}"));
+        }
+        if let Some(csrf) = &self.csrf {
+            request = request.header("x-csrf-token", csrf);
+        }
+        request.body(body).unwrap()
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 10 * 1024 * 1024).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Reply { status: parts.status, headers: parts.headers, text, json }
+    }
+}
+
+/// The steps of a consultation that most tests begin with.
+pub struct Consultation {
+    pub id: String,
+    pub patient: Client,
+    pub doctor: Client,
+}
+
+pub const REASON: &str = "My zyrtembix knee hurts since Monday";
+
+impl Consultation {
+    pub async fn requested(app: &TestApp) -> Self {
+        let (patient, doctor) = (app.patient().await, app.doctor().await);
+        let body = json!({"reason": REASON, "specialty": ""});
+        let view = patient.post("/api/v1/consultations", body).await.expect(201);
+        Self { id: view["id"].as_str().unwrap().into(), patient, doctor }
+    }
+
+    pub async fn active(app: &TestApp) -> Self {
+        let consultation = Self::requested(app).await;
+        for step in ["accept", "start"] {
+            consultation.doctor.post(&consultation.path(step), json!({})).await.expect(200);
+        }
+        consultation
+    }
+
+    /// `/api/v1/consultations/{id}/…`
+    pub fn path(&self, rest: &str) -> String {
+        format!("/api/v1/consultations/{}/{rest}", self.id).trim_end_matches('/').to_owned()
+    }
+}
