@@ -1,19 +1,23 @@
-<<<<<<< HEAD
-//! Everything wired once: what handlers, sockets and tasks work with.
+//! Everything wired once: what handlers, sockets and tasks work with. Nothing in the product is global.
 
-=======
-//! What every handler can reach. Cheap to clone; nothing in the product is global.
-
+use std::fs::DirBuilder;
 use std::ops::Deref;
->>>>>>> ae48b6f (control-plane/http: Serve sign-in, consultations, invitations and transcripts)
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
+
+use anyhow::Context;
+use media_server::{JoinTokenVerifier, MediaServer};
 
 use crate::clock::Clock;
 use crate::config::Config;
-<<<<<<< HEAD
+use crate::crypto::keyring::Keyring;
+use crate::crypto::password::Passwords;
+use crate::crypto::signer::Signer;
+use crate::http::throttle::SignInThrottle;
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::signalling::hub::Hub;
+use crate::signalling::pump;
 use crate::signalling::socket::Lobby;
 use crate::signalling::tickets::Tickets;
 use crate::store::Store;
@@ -21,36 +25,21 @@ use crate::tasks::Tasks;
 
 /// The state of every handler. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
-    pub config: Arc<Config>,
-    pub clock: Clock,
-    pub store: Store,
-    pub media: MediaNodes,
-    pub metrics: Metrics,
-    pub tasks: Tasks,
-    pub tickets: Tickets,
-    pub hub: Hub,
-    pub lobby: Lobby,
-=======
-use crate::crypto::keyring::Keyring;
-use crate::crypto::password::Passwords;
-use crate::crypto::signer::Signer;
-use crate::http::throttle::SignInThrottle;
-use crate::signalling::tickets::Tickets;
-use crate::store::Store;
-
-#[derive(Clone)]
 pub struct App(Arc<AppState>);
 
 pub struct AppState {
     pub config: Config,
     pub clock: Clock,
     pub keys: Keyring,
-    pub signer: Signer,
     pub store: Store,
     pub passwords: Passwords,
-    pub tickets: Tickets,
     pub sign_ins: SignInThrottle,
+    pub media: MediaNodes,
+    pub metrics: Metrics,
+    pub tasks: Tasks,
+    pub tickets: Tickets,
+    pub hub: Hub,
+    pub lobby: Lobby,
 }
 
 impl Deref for App {
@@ -62,9 +51,44 @@ impl Deref for App {
 }
 
 impl App {
-    #[must_use]
-    pub fn new(state: AppState) -> Self {
-        Self(Arc::new(state))
+    /// Makes the data folder and the keys on the first start, opens the database, starts the media node and the hub.
+    pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let (store, signer) = open_store(&config, &clock).await?;
+        let (metrics, tasks) = (Metrics::new(), Tasks::default());
+        let verifier = JoinTokenVerifier::new(&signer.public_key());
+        let (media, events) =
+            MediaServer::start(config.media.clone(), config.whisper.clone(), verifier, metrics.registry())
+                .context("media server")?;
+        let media = MediaNodes::Local(Arc::new(media));
+        let hub =
+            pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
+        Ok(Self(Arc::new(AppState {
+            keys: store.keys().clone(),
+            passwords: Passwords::new().context("passwords")?,
+            sign_ins: SignInThrottle::default(),
+            tickets: Tickets::default(),
+            lobby: Lobby::default(),
+            config,
+            clock,
+            store,
+            media,
+            metrics,
+            tasks,
+            hub,
+        })))
     }
->>>>>>> ae48b6f (control-plane/http: Serve sign-in, consultations, invitations and transcripts)
+}
+
+/// The part that commands without a server need too.
+pub async fn open_store(config: &Config, clock: &Clock) -> anyhow::Result<(Store, Signer)> {
+    let (folder, keys) = (&config.data.folder, config.data.keys_folder());
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("data.folder {}", folder.display()))?;
+    let keyring = Keyring::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
+    let signer = Signer::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
+    let store = Store::open(&config.database_url(), keyring, clock.now()).await.context("database")?;
+    Ok((store, signer))
 }

@@ -4,13 +4,15 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::routes::{consultations, health, invites, session, transcripts, users};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::signalling::socket;
+use crate::web;
 
 /// The whole product as one service.
 #[must_use]
@@ -29,6 +31,8 @@ pub fn router(app: App) -> Router {
         .route("/consultations/{id}/invites", post(invites::create))
         .route("/consultations/{id}/ticket", post(consultations::ticket))
         .route("/consultations/{id}/transcript", get(transcripts::read))
+        .route("/status", get(health::status))
+        .route("/signal", get(socket::upgrade))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
         .layer(from_fn_with_state(app.clone(), require_same_origin))
@@ -38,8 +42,11 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api)
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/{*path}", any(no_such_route))
+        .fallback(web::serve)
         .layer(CatchPanicLayer::custom(|_| after_panic()))
-        .layer(from_fn(identify))
+        .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app)
 }
 

@@ -87,6 +87,12 @@ impl Store {
         self.tenant
     }
 
+    /// The keys to what is sealed.
+    #[must_use]
+    pub const fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
     /// A transaction in one tenant. Undone unless committed.
     pub async fn begin(&self, tenant: TenantId) -> Result<Tx, StoreError> {
         let turn = match self.engine {

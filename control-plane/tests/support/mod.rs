@@ -8,13 +8,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control_plane::app::{App, AppState};
+use control_plane::app::App;
 use control_plane::clock::Clock;
 use control_plane::config::Config;
-use control_plane::crypto::{keyring::Keyring, password::Passwords, signer::Signer};
 use control_plane::domain::{time::Timestamp, user::Role};
 use control_plane::http::router::router;
-use control_plane::store::{NewUser, Store};
+use control_plane::store::NewUser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -40,22 +39,19 @@ impl TestApp {
         let mut config = Config::default();
         config.data.folder = folder.path().to_owned();
         config.http.public_url = ORIGIN.into();
-        let keys = Keyring::open(&config.data.keys_folder()).unwrap();
-        let app = App::new(AppState {
-            signer: Signer::open(&config.data.keys_folder()).unwrap(),
-            store: Store::open(&config.database_url(), keys.clone(), clock.now()).await.unwrap(),
-            passwords: Passwords::new().unwrap(),
-            tickets: Default::default(),
-            sign_ins: Default::default(),
-            keys,
-            clock,
-            config,
-        });
+        config.media.listen = [127, 0, 0, 1].into();
+        config.media.first_port = 0;
+        config.media.workers = 1;
+        config.whisper.enabled = false;
+        let app = App::build(config, clock).await.unwrap();
         Self { router: router(app.clone()), app, folder }
     }
 
     /// The same installation after its process was stopped and started again.
     pub async fn restart(self) -> Self {
+        self.app.tasks.stopping().cancel();
+        self.app.media.shutdown().await;
+        self.app.tasks.wait().await;
         self.app.store.close().await;
         Self::open(self.folder, self.app.clock.clone()).await
     }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use tokio::sync::oneshot;
 
 use super::text_field;
 use crate::app::App;
@@ -110,13 +111,34 @@ pub async fn cancel(
 }
 
 /// POST /api/v1/consultations/{id}/end
+///
+/// Everyone is told and the last captions are kept before the consultation becomes completed, so a completed one has
+/// its whole transcript. Runs to its end even when the doctor's browser goes away.
 pub async fn end(
     State(app): State<App>,
     actor: Actor,
     ConsultationPath(id): ConsultationPath,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::ConductConsultation)?;
-    change(&app, &actor, id, ConsultationEvent::Ended, Action::ConsultationEnded).await
+    let (reply, answer) = oneshot::channel();
+    app.clone().tasks.spawn_job(async move {
+        // Nobody waits for the answer any more when this fails.
+        let _ = reply.send(complete(&app, &actor, id).await);
+    });
+    answer.await.map_err(|_| ApiError::Unavailable)?
+}
+
+async fn complete(app: &App, actor: &Actor, id: ConsultationId) -> Result<Json<ConsultationView>, ApiError> {
+    let mut tx = app.store.begin(actor.tenant).await?;
+    let record = tx.consultation(actor, id).await?;
+    if record.own.is_none() {
+        return Err(ApiError::Forbidden);
+    }
+    record.consultation.apply(ConsultationEvent::Ended, app.clock.now())?;
+    // The captions need the database meanwhile; the state is checked again below.
+    drop(tx);
+    app.hub.end_consultation(id).await;
+    change(app, actor, id, ConsultationEvent::Ended, Action::ConsultationEnded).await
 }
 
 /// A step that only its own people may take.

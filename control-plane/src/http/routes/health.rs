@@ -1,9 +1,15 @@
-//! Whether the process lives, and whether it can serve.
+//! Whether the process lives, whether it can serve, and what it counts.
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::domain::access::{Actor, Permission};
+use crate::error::ApiError;
+use crate::http::actor::ClientAddress;
+use crate::http::views::StatusView;
 
 /// GET /livez
 pub async fn live() -> &'static str {
@@ -12,11 +18,36 @@ pub async fn live() -> &'static str {
 
 /// GET /readyz
 pub async fn ready(State(app): State<App>) -> (StatusCode, String) {
-    match app.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n".into()),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n".into())
-        }
+    let mut failing = String::new();
+    if app.tasks.is_stopping() {
+        failing += "the server is stopping\n";
     }
+    if let Err(error) = app.store.ping().await {
+        tracing::warn!(%error, "not ready");
+        failing += "the database does not answer\n";
+    }
+    if failing.is_empty() {
+        (StatusCode::OK, "ok\n".into())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, failing)
+    }
+}
+
+/// GET /api/v1/status
+pub async fn status(State(app): State<App>, actor: Actor) -> Result<Json<StatusView>, ApiError> {
+    actor.require(Permission::SeeStatus)?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Json(StatusView { captions: app.media.captions().into(), version }))
+}
+
+/// GET /metrics, for the addresses in `telemetry.metrics_allow`; nobody else learns that it exists.
+pub async fn metrics(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+) -> Result<Response, ApiError> {
+    if !app.config.telemetry.metrics_allow.contains(&address) {
+        return Err(ApiError::NotFound);
+    }
+    let text = app.metrics.render().map_err(|error| ApiError::Internal(error.into()))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
