@@ -103,7 +103,7 @@ it("ends for everyone, and the transcript is what the captions were", async () =
   await doctor.page.click(testid("btn-end-for-everyone"));
   const expected = heard
     .map(({ caption }) => caption)
-    .filter(({ state }) => state === "final" || state === "gap")
+    .filter(({ state }) => state === "final")
     .toSorted((a, b) => a.start_ms - b.start_ms);
   for (const { page } of [patient, doctor]) {
     await page.waitForURL(`**/consultations/${id}`);
