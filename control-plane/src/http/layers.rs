@@ -50,12 +50,9 @@ pub async fn identify(State(app): State<App>, request: Request, next: Next) -> R
         request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let span = tracing::info_span!("http.request", request_id = %id, method = %request.method(), route);
     let started = app.clock.now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let duration = app.clock.now().since(started);
-    app.metrics.http_request_seconds.observe(duration.as_secs_f64());
+    let mut response = next.run(request).instrument(span).await;
+    app.metrics.http_request_seconds.observe(app.clock.now().since(started).as_secs_f64());
     app.metrics.http_requests_total.with_label_values(&[class(response.status())]).inc();
-    let (status, duration_ms) = (response.status().as_u16(), duration.as_millis());
-    span.in_scope(|| tracing::debug!(status, duration_ms, "request"));
     complete(&mut response, &id);
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {

@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   "too_many_messages",
   "replaced",
   "media_failed",
+  "media_unreachable",
   "server_shutting_down",
   // The rest.
   "captions_unavailable",

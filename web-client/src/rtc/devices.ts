@@ -72,7 +72,7 @@ export async function openDevice(kind: DeviceKind, deviceId: string | null): Pro
   return { track: null, problem };
 }
 
-/** Asks for both at once, so that the browser shows one question; what is missing afterwards is asked for alone. */
+/** Asks for both at once, so that the browser shows one question; if that fails, single questions find out why. */
 export async function openBoth(
   microphone: string | null,
   camera: string | null,
@@ -90,10 +90,11 @@ export async function openBoth(
         return { microphone: { track: audio, problem: null }, camera: { track: video, problem: null } };
       }
     } catch {
-      // One of the two is missing or refused: the single questions below find out which.
+      // One of the two is missing or refused.
     }
   }
-  return { microphone: await openDevice("microphone", microphone), camera: await openDevice("camera", camera) };
+  const [audio, video] = await Promise.all([openDevice("microphone", microphone), openDevice("camera", camera)]);
+  return { microphone: audio, camera: video };
 }
 
 /** The screen or window that the person picks; a cancelled picker is `permission_denied`. */

@@ -174,6 +174,7 @@ export class Link {
   }
 
   #open(): void {
+    this.#options.onFlow(false);
     this.#peer?.close();
     this.#awaited?.settle({ kind: "lost" });
     const peer = new Peer(this.#iceServers);

@@ -5,7 +5,7 @@
 
 import type { TrackSource } from "../api/messages";
 import type { Choice } from "./choice";
-import { type DeviceKind, type DeviceProblem, onDeviceChange, openDevice, openScreen } from "./devices";
+import { type Acquired, type DeviceKind, type DeviceProblem, onDeviceChange, openBoth, openDevice, openScreen } from "./devices";
 
 /** A microphone that the system has muted for this long is reported. */
 const SILENCED_AFTER_MS = 2_000;
@@ -20,7 +20,7 @@ export interface LocalSource {
 
 export type LocalSources = Readonly<Record<TrackSource, LocalSource>>;
 
-const OFF: LocalSource = { published: false, on: false, track: null, problem: null };
+export const OFF: LocalSource = { published: false, on: false, track: null, problem: null };
 
 export class LocalMedia {
   #sources: LocalSources = { microphone: OFF, camera: OFF, screen: OFF };
@@ -51,9 +51,15 @@ export class LocalMedia {
 
   /** Opens what the choice has on. */
   async open(): Promise<void> {
-    await Promise.all(
-      (["microphone", "camera"] as const).filter((kind) => this.#sources[kind].on).map((kind) => this.#open(kind)),
-    );
+    const { microphone, camera } = this.#sources;
+    if (!microphone.on || !camera.on) {
+      if (microphone.on) await this.#open("microphone");
+      if (camera.on) await this.#open("camera");
+      return;
+    }
+    const wishes = { microphone: this.#wish("microphone"), camera: this.#wish("camera") };
+    const opened = await openBoth(this.#devices.microphone, this.#devices.camera);
+    for (const kind of ["microphone", "camera"] as const) this.#take(kind, wishes[kind], opened[kind]);
   }
 
   /** A microphone that is off stays open and sends silence; a camera that is off is released and its light goes out. */
@@ -69,7 +75,7 @@ export class LocalMedia {
       await this.#open(kind);
       return;
     }
-    this.#wishes[kind] += 1;
+    this.#wish(kind);
     track?.stop();
     this.#update(kind, { on: false, track: null, problem: null });
   }
@@ -81,8 +87,7 @@ export class LocalMedia {
   }
 
   async share(on: boolean): Promise<void> {
-    this.#wishes.screen += 1;
-    const wish = this.#wishes.screen;
+    const wish = this.#wish("screen");
     if (!on) {
       this.#sources.screen.track?.stop();
       this.#update("screen", OFF);
@@ -98,9 +103,16 @@ export class LocalMedia {
   }
 
   async #open(kind: DeviceKind): Promise<void> {
-    this.#wishes[kind] += 1;
-    const wish = this.#wishes[kind];
-    const { track, problem } = await openDevice(kind, this.#devices[kind]);
+    const wish = this.#wish(kind);
+    this.#take(kind, wish, await openDevice(kind, this.#devices[kind]));
+  }
+
+  #wish(source: TrackSource): number {
+    this.#wishes[source] += 1;
+    return this.#wishes[source];
+  }
+
+  #take(kind: DeviceKind, wish: number, { track, problem }: Acquired): void {
     if (wish !== this.#wishes[kind] || this.#signal.aborted) {
       track?.stop();
       return;
@@ -140,7 +152,7 @@ export class LocalMedia {
   }
 
   #release(kind: DeviceKind): void {
-    this.#wishes[kind] += 1;
+    this.#wish(kind);
     this.#sources[kind].track?.stop();
     this.#update(kind, { track: null });
   }

@@ -7,10 +7,11 @@ interface SwitchProps {
   label: string;
   hint?: ReactNode;
   disabled?: boolean;
+  "data-testid"?: string;
 }
 
 /** Takes effect at once; for a choice that is sent with a form use a checkbox. */
-export function Switch({ checked, onChange, label, hint, disabled = false }: SwitchProps) {
+export function Switch({ checked, onChange, label, hint, disabled = false, ...rest }: SwitchProps) {
   const id = useId();
   return (
     <div className="flex min-h-11 items-start justify-between gap-4">
@@ -25,6 +26,7 @@ export function Switch({ checked, onChange, label, hint, disabled = false }: Swi
         )}
       </div>
       <Radix.Root
+        {...rest}
         id={id}
         checked={checked}
         onCheckedChange={onChange}

@@ -180,6 +180,11 @@ export const errors: Record<ErrorCode, ErrorText> = {
     safe: "Your place in the call is kept.",
     action: "We are connecting you again.",
   },
+  media_unreachable: {
+    title: "Sound and picture can't get through",
+    safe: "Your place in the call is kept.",
+    action: "A firewall or VPN may block them. Try another network, such as your phone's, then join again.",
+  },
   server_shutting_down: {
     title: "The server is restarting",
     safe: "What was said so far is saved.",
