@@ -108,7 +108,7 @@ impl TestApp {
 /// One browser.
 #[derive(Clone)]
 pub struct Client {
-    router: Router,
+    pub router: Router,
     pub cookie: Option<String>,
     pub csrf: Option<String>,
     pub address: String,
