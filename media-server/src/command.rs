@@ -40,7 +40,7 @@ pub struct Answer(pub String);
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, MediaError>>;
 
 /// Into a worker. Bounded queue; the sender waits when it is full, never the worker.
-pub(crate) enum MediaCommand {
+pub enum MediaCommand {
     /// A new peer connection for the grant's participant; replaces an earlier one in place.
     Connect {
         grant: Grant,
@@ -84,6 +84,8 @@ pub(crate) enum MediaCommand {
 pub enum SessionEnd {
     /// No ICE connectivity for longer than the configured time.
     Timeout,
+    /// The browser closed its peer connection.
+    Closed,
     /// The session's engine panicked; only this session was closed.
     Failed,
 }

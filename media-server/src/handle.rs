@@ -1,34 +1,71 @@
 //! The async face of the media node: what the control plane calls.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
 use prometheus::Registry;
 use tokio::sync::mpsc;
 
+use crate::command::MediaCommand;
+use crate::metrics::MediaMetrics;
+use crate::pool::WorkerPool;
+use crate::transcription::{CaptionsStatus, Epoch, StopMode, Transcription};
 use crate::{
     Answer, JoinTokenVerifier, MediaConfig, MediaError, MediaEvent, Negotiation, ParticipantId, RoomId,
-    TrackId, WhisperConfig, transcription::CaptionsStatus,
+    Source, TrackId, WhisperConfig,
 };
 
+/// Events waiting for the control plane. Full: workers drop (counted), caption threads wait.
+const EVENTS: usize = 4096;
+
+/// Whose words are captioned, as far as consent and microphone go.
+#[derive(Clone, Copy, Default)]
+struct Speaker {
+    consented: bool,
+    muted: bool,
+}
+
 /// One media node. Everything is awaited at [`MediaServer::shutdown`].
-pub struct MediaServer {}
+pub struct MediaServer {
+    verifier: JoinTokenVerifier,
+    pool: WorkerPool,
+    transcription: Transcription,
+    speakers: Mutex<HashMap<(RoomId, ParticipantId), Speaker>>,
+}
 
 impl MediaServer {
-    /// Binds every port, starts the workers and the caption threads. The receiver carries everything that happens;
-    /// it must be read, a full queue drops media events (counted) and holds caption events back.
+    /// Binds every port, starts the workers and the caption threads. `unix_ms`: the present wall-clock time. The
+    /// receiver carries everything that happens; it must be read, a full queue drops media events (counted) and holds
+    /// caption events back.
     pub fn start(
-        config: MediaConfig,
-        whisper: WhisperConfig,
+        config: &MediaConfig,
+        whisper: &WhisperConfig,
         verifier: JoinTokenVerifier,
         registry: &Registry,
+        unix_ms: i64,
     ) -> Result<(Self, mpsc::Receiver<MediaEvent>), MediaError> {
-        let _ = (config, whisper, verifier, registry);
-        Err(MediaError::WorkerGone)
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let metrics =
+            MediaMetrics::register(registry).map_err(|error| MediaError::Config(error.to_string()))?;
+        let epoch = Epoch { instant: crate::worker::clock(), unix_ms };
+        let transcription = Transcription::start(whisper, epoch, events.clone(), registry)?;
+        let pool = WorkerPool::start(config, || transcription.tap(), &events, &metrics)?;
+        let speakers = Mutex::new(HashMap::new());
+        Ok((Self { verifier, pool, transcription, speakers }, receiver))
+    }
+
+    /// Port numbers of the workers, UDP and TCP.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        self.pool.ports()
     }
 
     /// Opens a peer connection for the token's participant; an earlier one of the same participant is replaced in
     /// place, so that the others see the same participant go on.
     pub async fn connect(&self, join_token: &str, negotiation: Negotiation) -> Result<Answer, MediaError> {
-        let _ = (join_token, negotiation);
-        Err(MediaError::WorkerGone)
+        let grant = self.verifier.verify(join_token)?;
+        self.pool.ask(grant.room, true, |reply| MediaCommand::Connect { grant, negotiation, reply }).await
     }
 
     /// Changes an open peer connection: publications, subscriptions, ICE restart.
@@ -38,47 +75,83 @@ impl MediaServer {
         participant: ParticipantId,
         negotiation: Negotiation,
     ) -> Result<Answer, MediaError> {
-        let _ = (room, participant, negotiation);
-        Err(MediaError::WorkerGone)
+        self.pool
+            .ask(room, false, |reply| MediaCommand::Renegotiate { room, participant, negotiation, reply })
+            .await
     }
 
     /// The browser applied the answer to `request`: its new subscriptions may flow.
     pub async fn negotiated(&self, room: RoomId, participant: ParticipantId, request: u32) {
-        let _ = (room, participant, request);
+        self.pool.tell(room, false, MediaCommand::Negotiated { room, participant, request }).await;
     }
 
     /// A muted track is not forwarded and not captioned, whatever the browser sends.
     pub async fn set_muted(&self, room: RoomId, track: TrackId, muted: bool) {
-        let _ = (room, track, muted);
+        self.pool.tell(room, true, MediaCommand::SetMuted { room, track, muted }).await;
+        if track.source == Source::Microphone {
+            self.update_speaker(room, track.participant, StopMode::Finish, |speaker| speaker.muted = muted);
+        }
     }
 
     /// Consent of one speaker. `false` stops the tap, wipes buffered audio and retracts the open utterance.
     pub async fn set_captioned(&self, room: RoomId, participant: ParticipantId, captioned: bool) {
-        let _ = (room, participant, captioned);
+        self.update_speaker(room, participant, StopMode::Withdraw, |speaker| speaker.consented = captioned);
+        self.pool.tell(room, captioned, MediaCommand::SetCaptioned { room, participant, captioned }).await;
     }
 
     /// The open utterance is still transcribed and sent as final.
     pub async fn leave(&self, room: RoomId, participant: ParticipantId) {
-        let _ = (room, participant);
+        self.pool.tell(room, false, MediaCommand::Leave { room, participant }).await;
+        self.update_speaker(room, participant, StopMode::Finish, |speaker| speaker.consented = false);
+        self.speakers().remove(&(room, participant));
     }
 
     /// Everyone leaves; returns once the last final caption of the room has been sent, at most 5 s later.
     pub async fn close_room(&self, room: RoomId) {
-        let _ = room;
+        self.pool.tell(room, false, MediaCommand::CloseRoom { room }).await;
+        self.pool.release(room);
+        self.speakers().retain(|(of, _), _| *of != room);
+        self.transcription.finish_room(room).await;
     }
 
     #[must_use]
     pub fn captions(&self) -> CaptionsStatus {
-        CaptionsStatus::Unavailable { why: "captions are not part of this build".into() }
+        self.transcription.status()
     }
 
-    /// Loads another model and, when it is usable, captions with it from the next utterance on.
-    pub async fn replace_model(&self, path: std::path::PathBuf) -> Result<CaptionsStatus, String> {
-        let _ = path;
-        Err("captions are not part of this build".into())
+    /// Loads another model and, when it is usable, captions with it from the next utterance on. `Err` is a sentence
+    /// for a person.
+    pub async fn replace_model(&self, path: PathBuf) -> Result<CaptionsStatus, String> {
+        self.transcription.replace_model(path).await
     }
 
     /// Ends every session, flushes the captions, joins every thread. Later calls on this node answer
     /// [`MediaError::WorkerGone`].
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.pool.shutdown().await;
+        self.transcription.shutdown().await;
+    }
+
+    /// Starts or stops the speaker's pipeline when the change makes a difference.
+    fn update_speaker(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        stop: StopMode,
+        change: impl FnOnce(&mut Speaker),
+    ) {
+        let mut speakers = self.speakers();
+        let speaker = speakers.entry((room, participant)).or_default();
+        let before = speaker.consented && !speaker.muted;
+        change(speaker);
+        match (before, speaker.consented && !speaker.muted) {
+            (false, true) => self.transcription.start_speaker(room, participant),
+            (true, false) => self.transcription.stop_speaker(room, participant, stop),
+            _ => {}
+        }
+    }
+
+    fn speakers(&self) -> std::sync::MutexGuard<'_, HashMap<(RoomId, ParticipantId), Speaker>> {
+        self.speakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

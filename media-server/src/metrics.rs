@@ -1,1 +1,139 @@
-//! Every media metric, declared once.
+//! Every media metric, declared once. Workers count in plain integers and copy them out once a second: the packet
+//! path never touches a shared registry.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Running totals of one worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub datagrams_received: u64,
+    pub datagrams_sent: u64,
+    pub dropped_unknown_source: u64,
+    pub dropped_malformed: u64,
+    pub dropped_unproven: u64,
+    pub packets_received: u64,
+    pub packets_forwarded: u64,
+    pub packets_not_forwarded: u64,
+    pub keyframe_requests: u64,
+    pub session_panics: u64,
+    pub events_dropped: u64,
+    pub send_failures: u64,
+    /// Open now.
+    pub sessions: u64,
+    /// Open now.
+    pub rooms: u64,
+}
+
+/// The media node's metrics in Prometheus' terms.
+#[derive(Clone)]
+pub(crate) struct MediaMetrics {
+    /// Datagrams and ICE-TCP frames received by the media ports.
+    datagrams_received_total: IntCounter,
+    /// Datagrams and ICE-TCP frames sent by the media ports.
+    datagrams_sent_total: IntCounter,
+    /// Datagrams dropped before any cryptography, by reason.
+    datagrams_dropped_total: IntCounterVec,
+    /// RTP packets received from publishers.
+    packets_received_total: IntCounter,
+    /// RTP packets written to subscribers.
+    packets_forwarded_total: IntCounter,
+    /// RTP packets that a subscriber could not use (not negotiated yet, older than a source change).
+    packets_not_forwarded_total: IntCounter,
+    /// Keyframes asked of publishers.
+    keyframe_requests_total: IntCounter,
+    /// Sessions closed because their engine panicked.
+    session_panics_total: IntCounter,
+    /// Media events lost because nobody took them in time.
+    events_dropped_total: IntCounter,
+    /// Datagrams that the kernel did not take.
+    send_failures_total: IntCounter,
+    /// Open sessions.
+    sessions: IntGauge,
+    /// Open rooms.
+    rooms: IntGauge,
+}
+
+impl MediaMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(format!("auscult_media_{name}"), help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let gauge = IntGauge::new(format!("auscult_media_{name}"), help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let dropped = Opts::new(
+            "auscult_media_datagrams_dropped_total",
+            "Datagrams dropped before any cryptography, by reason.",
+        );
+        let dropped = IntCounterVec::new(dropped, &["reason"])?;
+        registry.register(Box::new(dropped.clone()))?;
+        Ok(Self {
+            datagrams_received_total: counter(
+                "datagrams_received_total",
+                "Datagrams and ICE-TCP frames received by the media ports.",
+            )?,
+            datagrams_sent_total: counter(
+                "datagrams_sent_total",
+                "Datagrams and ICE-TCP frames sent by the media ports.",
+            )?,
+            datagrams_dropped_total: dropped,
+            packets_received_total: counter(
+                "packets_received_total",
+                "RTP packets received from publishers.",
+            )?,
+            packets_forwarded_total: counter(
+                "packets_forwarded_total",
+                "RTP packets written to subscribers.",
+            )?,
+            packets_not_forwarded_total: counter(
+                "packets_not_forwarded_total",
+                "RTP packets that a subscriber could not use.",
+            )?,
+            keyframe_requests_total: counter("keyframe_requests_total", "Keyframes asked of publishers.")?,
+            session_panics_total: counter(
+                "session_panics_total",
+                "Sessions closed because their engine panicked.",
+            )?,
+            events_dropped_total: counter(
+                "events_dropped_total",
+                "Media events lost because nobody took them in time.",
+            )?,
+            send_failures_total: counter("send_failures_total", "Datagrams that the kernel did not take.")?,
+            sessions: gauge("sessions", "Open sessions.")?,
+            rooms: gauge("rooms", "Open rooms.")?,
+        })
+    }
+
+    /// Adds what a worker counted between two looks.
+    pub(crate) fn add(&self, before: &Counters, now: &Counters) {
+        for (metric, from, to) in [
+            (&self.datagrams_received_total, before.datagrams_received, now.datagrams_received),
+            (&self.datagrams_sent_total, before.datagrams_sent, now.datagrams_sent),
+            (&self.packets_received_total, before.packets_received, now.packets_received),
+            (&self.packets_forwarded_total, before.packets_forwarded, now.packets_forwarded),
+            (&self.packets_not_forwarded_total, before.packets_not_forwarded, now.packets_not_forwarded),
+            (&self.keyframe_requests_total, before.keyframe_requests, now.keyframe_requests),
+            (&self.session_panics_total, before.session_panics, now.session_panics),
+            (&self.events_dropped_total, before.events_dropped, now.events_dropped),
+            (&self.send_failures_total, before.send_failures, now.send_failures),
+        ] {
+            metric.inc_by(to - from);
+        }
+        for (gauge, from, to) in
+            [(&self.sessions, before.sessions, now.sessions), (&self.rooms, before.rooms, now.rooms)]
+        {
+            gauge.add(to.cast_signed() - from.cast_signed());
+        }
+        for (reason, from, to) in [
+            ("unknown_source", before.dropped_unknown_source, now.dropped_unknown_source),
+            ("malformed", before.dropped_malformed, now.dropped_malformed),
+            ("unproven", before.dropped_unproven, now.dropped_unproven),
+        ] {
+            self.datagrams_dropped_total.with_label_values(&[reason]).inc_by(to - from);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The sans-I/O core of a worker: sessions, rooms and demux. Time and datagrams in, datagrams and events out.
+//!
+//! After any number of `handle_*` calls the caller calls [`Engine::flush`], then takes every
+//! [`Engine::poll_transmit`] and [`Engine::poll_event`], and sleeps until [`Engine::deadline`].
+
+mod membership;
+mod routing;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::Input;
+use str0m::net::{Protocol, Receive, Transmit};
+
+use crate::command::MediaCommand;
+use crate::demux::{Demux, Remote, Route, Slot};
+use crate::metrics::Counters;
+use crate::room::Room;
+use crate::session::{Connection, Session, SessionConfig, SessionEvent};
+use crate::timers::Timers;
+use crate::transcription::Tap;
+use crate::{MediaEvent, RoomId, SessionEnd};
+
+/// Keyframe retries, active speakers and lost sessions are looked at this often.
+const TICK: Duration = Duration::from_millis(50);
+/// A browser that never gets through is given up after this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What an engine needs to know about its node.
+#[derive(Clone)]
+pub struct EngineConfig {
+    /// Number of the worker, part of every ufrag.
+    pub worker: u8,
+    pub ice_lite: bool,
+    /// Own addresses with the worker's port.
+    pub local: Vec<SocketAddr>,
+    /// Addresses that lead here through NAT, with the worker's port.
+    pub public: Vec<SocketAddr>,
+    pub max_participants_per_room: usize,
+    pub max_participants: usize,
+    /// A session without connectivity for this long is ended.
+    pub disconnect_timeout: Duration,
+}
+
+/// Fills a buffer with unpredictable bytes: credentials, first sequence numbers.
+pub type Random = Box<dyn FnMut(&mut [u8; 28]) + Send>;
+
+/// Sessions and rooms of one worker thread.
+pub struct Engine {
+    config: EngineConfig,
+    session_config: Arc<SessionConfig>,
+    sessions: Vec<Option<Session>>,
+    rooms: HashMap<RoomId, Room>,
+    demux: Demux,
+    timers: Timers,
+    next_tick: Instant,
+    next_epoch: u32,
+    /// Sessions that packets were written to since the last flush.
+    written: Vec<Slot>,
+    /// Sessions that have datagrams to send.
+    sending: VecDeque<Slot>,
+    /// What driven sessions reported and nobody has handled yet.
+    pending: VecDeque<(Slot, SessionEvent)>,
+    /// Sessions that panicked while they were written to.
+    failed: Vec<Slot>,
+    events: VecDeque<MediaEvent>,
+    tap: Option<Tap>,
+    random: Random,
+    counters: Counters,
+}
+
+impl Engine {
+    pub fn new(config: EngineConfig, tap: Option<Tap>, random: Random, now: Instant) -> Self {
+        let session_config = Arc::new(SessionConfig {
+            ice_lite: config.ice_lite,
+            local: config.local.clone(),
+            public: config.public.clone(),
+        });
+        Self {
+            demux: Demux::new(config.worker),
+            config,
+            session_config,
+            sessions: Vec::new(),
+            rooms: HashMap::new(),
+            timers: Timers::default(),
+            next_tick: now + TICK,
+            next_epoch: 0,
+            written: Vec::new(),
+            sending: VecDeque::new(),
+            pending: VecDeque::new(),
+            failed: Vec::new(),
+            events: VecDeque::new(),
+            tap,
+            random,
+            counters: Counters::default(),
+        }
+    }
+
+    /// One datagram, or one frame of an ICE-TCP connection. `destination` must be one of our local addresses.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        proto: Protocol,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) {
+        self.counters.datagrams_received += 1;
+        let remote = (proto, source);
+        let (slot, proven) = match self.demux.route(remote, datagram) {
+            Route::Pinned(slot) => (slot, true),
+            Route::Checked(slot) => (slot, false),
+            Route::Claimed { slot, ufrag }
+                if self.session(slot).is_some_and(|s| s.credentials.ufrag == ufrag) =>
+            {
+                (slot, false)
+            }
+            Route::Claimed { .. } | Route::Drop => {
+                self.counters.dropped_unknown_source += 1;
+                return;
+            }
+        };
+        let Ok(contents) = datagram.try_into() else {
+            self.counters.dropped_malformed += 1;
+            return;
+        };
+        let input = Input::Receive(now, Receive { proto, source, destination, contents });
+        if !proven && !self.prove(remote, slot, &input) {
+            self.counters.dropped_unproven += 1;
+            return;
+        }
+        self.drive(now, slot, |session| session.receive(input));
+        self.settle(now);
+    }
+
+    /// Pins the address if the session accepts the message: its integrity check needs our password.
+    fn prove(&mut self, remote: Remote, slot: Slot, input: &Input<'_>) -> bool {
+        let Some(session) = self.session(slot) else { return false };
+        let proven = catch_unwind(AssertUnwindSafe(|| session.accepts(input))).unwrap_or(false);
+        proven && self.demux.pin(remote, slot)
+    }
+
+    /// Every due session and, every 50 ms, the rooms.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(slot) = self.timers.pop_due(now) {
+            match self.session(slot).map(Session::deadline) {
+                Some(deadline) if deadline <= now => self.drive(now, slot, |session| session.timeout(now)),
+                Some(deadline) => self.timers.schedule(deadline, slot),
+                None => {}
+            }
+        }
+        if now >= self.next_tick {
+            self.next_tick = now + TICK;
+            self.tick_rooms(now);
+            self.end_lost_sessions(now);
+        }
+        self.settle(now);
+    }
+
+    /// Lets the packets go that were written since the last flush.
+    pub fn flush(&mut self, now: Instant) {
+        while let Some(slot) = self.written.pop() {
+            if self.session(slot).is_some_and(|session| session.written) {
+                self.drive(now, slot, |session| session.timeout(now));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Datagrams of one session come in a row, so that runs to one destination can leave together.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        while let Some(slot) = self.sending.front().copied() {
+            let next = self.session_mut(slot).and_then(Session::next_transmit);
+            match next {
+                Some(transmit) => {
+                    if !self.config.ice_lite {
+                        self.demux.expect_check((transmit.proto, transmit.destination), slot);
+                    }
+                    self.counters.datagrams_sent += 1;
+                    return Some(transmit);
+                }
+                None => drop(self.sending.pop_front()),
+            }
+        }
+        None
+    }
+
+    pub fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.events.pop_front()
+    }
+
+    /// Running totals and present sizes.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            sessions: self.sessions.iter().flatten().count() as u64,
+            rooms: self.rooms.len() as u64,
+            ..self.counters
+        }
+    }
+
+    /// When `handle_timeout` is due next.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.timers.next().map_or(self.next_tick, |at| at.min(self.next_tick))
+    }
+
+    pub fn handle_command(&mut self, now: Instant, command: MediaCommand) {
+        match command {
+            MediaCommand::Connect { grant, negotiation, reply } => {
+                // The caller may have gone; the session then times out like any other that never connects.
+                drop(reply.send(self.connect(now, grant, &negotiation)));
+            }
+            MediaCommand::Renegotiate { room, participant, negotiation, reply } => {
+                drop(reply.send(self.renegotiate(now, room, participant, &negotiation)));
+            }
+            MediaCommand::Negotiated { room, participant, request } => {
+                self.negotiated(now, room, participant, request);
+            }
+            MediaCommand::SetMuted { room, track, muted } => self.set_muted(now, room, track, muted),
+            MediaCommand::SetCaptioned { room, participant, captioned } => {
+                if captioned || self.rooms.contains_key(&room) {
+                    self.room(now, room).member(participant).captioned = captioned;
+                }
+            }
+            MediaCommand::Leave { room, participant } => self.leave(room, participant),
+            MediaCommand::CloseRoom { room } => self.close_room(room),
+        }
+        self.settle(now);
+    }
+
+    fn room(&mut self, now: Instant, id: RoomId) -> &mut Room {
+        self.rooms.entry(id).or_insert_with(|| Room::new(now))
+    }
+
+    fn session(&self, slot: Slot) -> Option<&Session> {
+        self.sessions.get(usize::from(slot))?.as_ref()
+    }
+
+    fn session_mut(&mut self, slot: Slot) -> Option<&mut Session> {
+        self.sessions.get_mut(usize::from(slot))?.as_mut()
+    }
+
+    /// Runs one session inside its panic boundary; `settle` then handles what it reported. A panic costs this
+    /// session only.
+    fn drive(&mut self, now: Instant, slot: Slot, action: impl FnOnce(&mut Session)) {
+        let Some(session) = self.sessions.get_mut(usize::from(slot)).and_then(Option::as_mut) else { return };
+        let before = session.deadline();
+        if catch_unwind(AssertUnwindSafe(|| action(session))).is_err() {
+            self.failed.push(slot);
+            return;
+        }
+        let deadline = session.deadline();
+        if deadline < before || before <= now {
+            self.timers.schedule(deadline, slot);
+        }
+        while let Some(event) = session.next_event() {
+            self.pending.push_back((slot, event));
+        }
+        self.sending.push_back(slot);
+    }
+
+    /// Handles everything that driven sessions reported, and what that causes.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            if let Some((slot, event)) = self.pending.pop_front() {
+                self.handle_session_event(now, slot, event);
+            } else if let Some(slot) = self.failed.pop() {
+                self.counters.session_panics += 1;
+                self.end_session(slot, SessionEnd::Failed);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn tick_rooms(&mut self, now: Instant) {
+        let mut requests = Vec::new();
+        for (id, room) in &mut self.rooms {
+            for (track, state) in &mut room.tracks {
+                if state.keyframes.poll(now) {
+                    requests.push((*id, *track));
+                }
+            }
+            if let Some(participants) = room.speakers.poll(now) {
+                self.events.push_back(MediaEvent::ActiveSpeakers { room: *id, participants });
+            }
+        }
+        for (room, track) in requests {
+            self.request_keyframe(now, room, track);
+        }
+    }
+
+    fn end_lost_sessions(&mut self, now: Instant) {
+        let timeout = self.config.disconnect_timeout;
+        let ended = |session: &Session| match session.connection {
+            _ if !session.is_alive() => Some((session.slot, SessionEnd::Closed)),
+            Connection::New { since } if now.duration_since(since) > CONNECT_TIMEOUT => {
+                Some((session.slot, SessionEnd::Timeout))
+            }
+            Connection::Lost { since } if now.duration_since(since) > timeout => {
+                Some((session.slot, SessionEnd::Timeout))
+            }
+            _ => None,
+        };
+        let ended: Vec<_> = self.sessions.iter().flatten().filter_map(ended).collect();
+        for (slot, why) in ended {
+            self.end_session(slot, why);
+        }
+    }
+}

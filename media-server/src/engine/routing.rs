@@ -1,0 +1,153 @@
+//! From one participant's packet to everyone who receives it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::Engine;
+use crate::demux::Slot;
+use crate::session::{Connection, Forwarded, Frame, Incoming, SessionEvent, is_red};
+use crate::transcription::AudioPacket;
+use crate::{MediaEvent, RoomId, Source, TrackId};
+
+impl Engine {
+    pub(super) fn handle_session_event(&mut self, now: Instant, slot: Slot, event: SessionEvent) {
+        let Some(session) = self.session_mut(slot) else { return };
+        let (room, participant) = (session.grant.room, session.grant.participant);
+        match event {
+            SessionEvent::Packet(incoming) => {
+                self.route(now, room, TrackId { participant, source: incoming.source }, &incoming);
+            }
+            SessionEvent::Connected => {
+                self.events.push_back(MediaEvent::Connected { room, participant });
+                self.want_keyframes(now, slot);
+            }
+            SessionEvent::Disconnected => {
+                session.connection = Connection::Lost { since: now };
+                self.events.push_back(MediaEvent::Disconnected { room, participant });
+            }
+            SessionEvent::KeyframeRequested(mid) => {
+                let track =
+                    session.forwards.iter().find(|forward| forward.mid == mid).map(|forward| forward.track);
+                if let Some(track) = track {
+                    self.want_keyframe(now, room, track);
+                }
+            }
+            SessionEvent::Quality { level, rtt, loss_percent } => {
+                let rtt_ms = rtt.and_then(|rtt| u32::try_from(rtt.as_millis()).ok());
+                self.events.push_back(MediaEvent::Quality { room, participant, level, rtt_ms, loss_percent });
+            }
+        }
+    }
+
+    fn route(&mut self, now: Instant, room_id: RoomId, id: TrackId, incoming: &Incoming) {
+        self.counters.packets_received += 1;
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(frame) = Frame::parse(&incoming.params, &incoming.packet.payload) else {
+            self.counters.dropped_malformed += 1;
+            return;
+        };
+        let track = room.tracks.entry(id).or_default();
+        if !std::mem::replace(&mut track.announced, true) {
+            self.events.push_back(MediaEvent::TrackPublished { room: room_id, track: id });
+        }
+        if frame.starts_keyframe() {
+            track.keyframes.arrived(now);
+        }
+        if room.is_muted(id) {
+            return;
+        }
+        if id.source == Source::Microphone {
+            self.listen(now, room_id, id, incoming);
+        }
+        if self.fan_out(now, room_id, id, incoming, &frame) {
+            self.want_keyframe(now, room_id, id);
+        }
+    }
+
+    /// Speaker levels, and the caption tap where the speaker has consented.
+    fn listen(&mut self, now: Instant, room_id: RoomId, id: TrackId, incoming: &Incoming) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        if let Some(db) = incoming.packet.header.ext_vals.audio_level {
+            room.speakers.observe(now, id.participant, db);
+        }
+        let captioned = room.members.get(&id.participant).is_some_and(|member| member.captioned);
+        if let (true, Some(tap)) = (captioned, &mut self.tap) {
+            tap.offer(audio_packet(room_id, id, incoming));
+        }
+    }
+
+    /// Writes the packet to every subscriber; true when one of them cannot go on without a keyframe.
+    fn fan_out(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        id: TrackId,
+        incoming: &Incoming,
+        frame: &Frame,
+    ) -> bool {
+        let Some(track) = self.rooms.get(&room).and_then(|room| room.tracks.get(&id)) else { return false };
+        let mut keyframe_needed = false;
+        for (slot, mid) in &track.subscribers {
+            let Some(session) = self.sessions.get_mut(usize::from(*slot)).and_then(Option::as_mut) else {
+                continue;
+            };
+            if !matches!(session.connection, Connection::Up) {
+                continue;
+            }
+            let first_write = !session.written;
+            match catch_unwind(AssertUnwindSafe(|| session.forward(now, *mid, incoming, frame))) {
+                Ok(Forwarded::Sent) => {
+                    self.counters.packets_forwarded += 1;
+                    if first_write {
+                        self.written.push(*slot);
+                    }
+                }
+                Ok(Forwarded::NeedsKeyframe) => keyframe_needed = true,
+                Ok(Forwarded::Dropped) => self.counters.packets_not_forwarded += 1,
+                Err(_) => self.failed.push(*slot),
+            }
+        }
+        keyframe_needed
+    }
+
+    /// Somebody cannot show `track` without a keyframe; asks at once unless that was done just now.
+    pub(super) fn want_keyframe(&mut self, now: Instant, room: RoomId, track: TrackId) {
+        let Some(state) = self.rooms.get_mut(&room).and_then(|room| room.tracks.get_mut(&track)) else {
+            return;
+        };
+        state.keyframes.want(now);
+        if state.keyframes.poll(now) {
+            self.request_keyframe(now, room, track);
+        }
+    }
+
+    pub(super) fn want_keyframes(&mut self, now: Instant, slot: Slot) {
+        let Some(session) = self.session(slot) else { return };
+        let room = session.grant.room;
+        let video: Vec<TrackId> =
+            session.open_lines().map(|(_, track)| track).filter(|track| !track.source.is_audio()).collect();
+        for track in video {
+            self.want_keyframe(now, room, track);
+        }
+    }
+
+    pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomId, track: TrackId) {
+        let Some(slot) = self.rooms.get(&room).and_then(|room| room.slot(track.participant)) else { return };
+        self.counters.keyframe_requests += 1;
+        self.drive(now, slot, |session| session.request_keyframe(track.source));
+    }
+}
+
+fn audio_packet(room: RoomId, id: TrackId, incoming: &Incoming) -> AudioPacket {
+    let packet = &incoming.packet;
+    AudioPacket {
+        room,
+        participant: id.participant,
+        stream: incoming.stream,
+        sequence: *packet.seq_no,
+        rtp_time: packet.time.numer(),
+        red: is_red(&incoming.params, packet.header.payload_type),
+        payload: packet.payload.clone(),
+        arrived: packet.timestamp,
+    }
+}

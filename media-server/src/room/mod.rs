@@ -1,0 +1,106 @@
+//! A room: who is in it, what they publish, who receives what. Lives on one worker for its whole life.
+
+pub(crate) mod keyframes;
+pub(crate) mod rewrite;
+pub(crate) mod speaker;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use str0m::media::Mid;
+
+use crate::demux::Slot;
+use crate::{ParticipantId, Source, TrackId};
+use keyframes::KeyframeRequests;
+use speaker::ActiveSpeakers;
+
+/// One participant of a room; outlives its sessions, so that consent and mute survive a reload.
+#[derive(Default)]
+pub(crate) struct Member {
+    /// The open session, if there is one.
+    pub(crate) slot: Option<Slot>,
+    /// The participant's words are captioned: the tap is open.
+    pub(crate) captioned: bool,
+    muted: Vec<Source>,
+}
+
+/// A published track.
+#[derive(Default)]
+pub(crate) struct Track {
+    /// Its first packet has arrived and the others know of it.
+    pub(crate) announced: bool,
+    pub(crate) keyframes: KeyframeRequests,
+    /// Open m-lines that receive it.
+    pub(crate) subscribers: Vec<(Slot, Mid)>,
+}
+
+pub(crate) struct Room {
+    pub(crate) members: HashMap<ParticipantId, Member>,
+    pub(crate) tracks: HashMap<TrackId, Track>,
+    pub(crate) speakers: ActiveSpeakers,
+}
+
+impl Room {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { members: HashMap::new(), tracks: HashMap::new(), speakers: ActiveSpeakers::new(now) }
+    }
+
+    pub(crate) fn member(&mut self, participant: ParticipantId) -> &mut Member {
+        self.members.entry(participant).or_default()
+    }
+
+    pub(crate) fn slot(&self, participant: ParticipantId) -> Option<Slot> {
+        self.members.get(&participant)?.slot
+    }
+
+    /// Participants with an open session.
+    pub(crate) fn present(&self) -> usize {
+        self.members.values().filter(|member| member.slot.is_some()).count()
+    }
+
+    pub(crate) fn is_muted(&self, track: TrackId) -> bool {
+        self.members.get(&track.participant).is_some_and(|member| member.muted.contains(&track.source))
+    }
+
+    /// True when this changed something.
+    pub(crate) fn set_muted(&mut self, track: TrackId, muted: bool) -> bool {
+        let member = self.member(track.participant);
+        let was = member.muted.contains(&track.source);
+        member.muted.retain(|source| *source != track.source);
+        if muted {
+            member.muted.push(track.source);
+        }
+        was != muted
+    }
+
+    /// Replaces everything that `slot` receives.
+    pub(crate) fn subscribe(&mut self, slot: Slot, wanted: &[(Mid, TrackId)]) {
+        self.unsubscribe(slot);
+        for (mid, track) in wanted {
+            self.tracks.entry(*track).or_default().subscribers.push((slot, *mid));
+        }
+    }
+
+    pub(crate) fn unsubscribe(&mut self, slot: Slot) {
+        for track in self.tracks.values_mut() {
+            track.subscribers.retain(|(subscriber, _)| *subscriber != slot);
+        }
+        self.tracks.retain(|_, track| track.announced || !track.subscribers.is_empty());
+    }
+
+    /// Takes back the participant's tracks for which `gone` says so; returns those that had been announced.
+    pub(crate) fn unpublish(
+        &mut self,
+        participant: ParticipantId,
+        gone: impl Fn(Source) -> bool,
+    ) -> Vec<TrackId> {
+        let mut withdrawn = Vec::new();
+        for (id, track) in &mut self.tracks {
+            if id.participant == participant && gone(id.source) && std::mem::take(&mut track.announced) {
+                withdrawn.push(*id);
+            }
+        }
+        self.tracks.retain(|_, track| track.announced || !track.subscribers.is_empty());
+        withdrawn
+    }
+}

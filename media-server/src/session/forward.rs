@@ -1,0 +1,164 @@
+//! One m-line on which a participant receives a track.
+
+use std::time::Instant;
+
+use str0m::format::PayloadParams;
+use str0m::media::{MediaKind, Mid, Pt};
+use str0m::rtp::{ExtensionValues, RedDecoder, RtpWrite};
+
+use super::{Frame, Incoming, Session, is_red};
+use crate::TrackId;
+use crate::room::rewrite::{Numbers, Rewriter};
+
+/// How the payload type of a source is expressed towards this subscriber; found once per source and payload type.
+#[derive(Clone, Copy)]
+struct PayloadMapping {
+    stream: u64,
+    incoming: Pt,
+    outgoing: Pt,
+    /// The subscriber did not negotiate RED: send the primary block alone.
+    strip_red: bool,
+}
+
+/// Subscription state of one m-line.
+pub(crate) struct Forward {
+    pub(crate) mid: Mid,
+    pub(crate) track: TrackId,
+    /// The offer that asked for it; opens when the browser says that it has applied the answer.
+    pub(super) request: u32,
+    pub(super) open: bool,
+    rewriter: Rewriter,
+    mapping: Option<PayloadMapping>,
+}
+
+/// What became of a packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Forwarded {
+    Sent,
+    /// Nothing can be shown before a keyframe of this source.
+    NeedsKeyframe,
+    /// Not negotiated, not open yet, or older than the last source change.
+    Dropped,
+}
+
+impl Forward {
+    pub(super) fn new(mid: Mid, kind: MediaKind, track: TrackId, request: u32, random: u16) -> Self {
+        let clock_rate = if kind.is_audio() { 48_000 } else { 90_000 };
+        Self { mid, track, request, open: false, rewriter: Rewriter::new(clock_rate, random), mapping: None }
+    }
+
+    /// Points the m-line at another track; its RTP stream goes on.
+    pub(super) fn retarget(&mut self, track: TrackId, request: u32) {
+        if self.track != track {
+            self.track = track;
+            self.request = request;
+            self.open = false;
+            self.rewriter.interrupt();
+        }
+    }
+
+    /// The next packet starts a source change: the numbers of what was withheld leave no hole.
+    pub(crate) fn interrupt(&mut self) {
+        self.rewriter.interrupt();
+    }
+}
+
+impl Session {
+    /// The browser applied the answer to `request`.
+    pub(crate) fn open_forwards(&mut self, request: u32) {
+        for forward in self.forwards.iter_mut().filter(|forward| forward.request <= request) {
+            forward.open = true;
+        }
+    }
+
+    /// Open m-lines and the tracks that they receive.
+    pub(crate) fn open_lines(&self) -> impl Iterator<Item = (Mid, TrackId)> {
+        self.forwards.iter().filter(|forward| forward.open).map(|forward| (forward.mid, forward.track))
+    }
+
+    /// Writes a packet of another participant's track to this participant's m-line `mid`. It leaves at the next
+    /// `timeout`, so that the packets of one receive batch are paced and sent together.
+    pub(crate) fn forward(
+        &mut self,
+        now: Instant,
+        mid: Mid,
+        incoming: &Incoming,
+        frame: &Frame,
+    ) -> Forwarded {
+        let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == mid && forward.open)
+        else {
+            return Forwarded::Dropped;
+        };
+        let packet = &incoming.packet;
+        let switches = !forward.rewriter.follows(incoming.stream);
+        if switches && frame.needs_keyframe_first() && !frame.starts_keyframe() {
+            return Forwarded::NeedsKeyframe;
+        }
+        let known = forward
+            .mapping
+            .filter(|known| known.stream == incoming.stream && known.incoming == packet.header.payload_type);
+        let Some(mapping) = known.or_else(|| map_payload_type(&self.rtc, incoming)) else {
+            return Forwarded::Dropped;
+        };
+        forward.mapping = Some(mapping);
+
+        let payload = if mapping.strip_red {
+            let Some(primary) = RedDecoder::decode(&packet.payload).ok().and_then(|mut blocks| blocks.pop())
+            else {
+                return Forwarded::Dropped;
+            };
+            primary.payload.into()
+        } else {
+            packet.payload.clone()
+        };
+        let numbers = Numbers { sequence: *packet.seq_no, timestamp: packet.header.timestamp };
+        let Some((numbers, patch)) = forward.rewriter.rewrite(now, incoming.stream, numbers, frame.vp8())
+        else {
+            return Forwarded::Dropped;
+        };
+        let mut write = RtpWrite::new(
+            mapping.outgoing,
+            numbers.sequence.into(),
+            numbers.timestamp,
+            packet.timestamp,
+            payload,
+        )
+        .marker(packet.header.marker)
+        .ext_vals(end_to_end(&packet.header.ext_vals))
+        .nackable(frame.needs_keyframe_first());
+        if let Some(patch) = patch {
+            write = write.vp8_patch(patch);
+        }
+        match self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            Some(stream) => stream.write_rtp(write),
+            None => return Forwarded::Dropped,
+        }
+        self.written = true;
+        self.drain();
+        Forwarded::Sent
+    }
+}
+
+/// Header extensions that mean the same on both hops; the others are set per hop.
+fn end_to_end(values: &ExtensionValues) -> ExtensionValues {
+    ExtensionValues {
+        audio_level: values.audio_level,
+        voice_activity: values.voice_activity,
+        video_orientation: values.video_orientation,
+        ..ExtensionValues::default()
+    }
+}
+
+/// RED is passed on whole only when the subscriber has RED and the blocks' own payload type means the same to it.
+fn map_payload_type(subscriber: &str0m::Rtc, incoming: &Incoming) -> Option<PayloadMapping> {
+    let pt = incoming.packet.header.payload_type;
+    let params: &PayloadParams = subscriber.codec_config().match_params(incoming.params)?;
+    let red = is_red(&incoming.params, pt);
+    let outgoing_red = params.red().filter(|_| params.pt() == incoming.params.pt());
+    let (outgoing, strip_red) = match (red, outgoing_red) {
+        (true, Some(red)) => (red, false),
+        (true, None) => (params.pt(), true),
+        (false, _) => (params.pt(), false),
+    };
+    Some(PayloadMapping { stream: incoming.stream, incoming: pt, outgoing, strip_red })
+}

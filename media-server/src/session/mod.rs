@@ -1,0 +1,275 @@
+//! One participant's peer connection. The `Rtc` is private and every method that changes it ends in the same drain:
+//! str0m requires all output to be taken before the next change.
+
+mod codec;
+mod forward;
+mod negotiation;
+mod quality;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::format::PayloadParams;
+use str0m::media::{KeyframeRequestKind, Mid};
+use str0m::net::Transmit;
+use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
+
+pub(crate) use codec::{Frame, is_red};
+pub(crate) use forward::{Forward, Forwarded};
+
+use crate::demux::Slot;
+use crate::grant::Grant;
+use crate::{QualityLevel, Source};
+use quality::QualityMeter;
+
+/// Receiver reports and loss figures are averaged over this.
+const STATS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What a session needs to know about the node it runs on.
+#[derive(Clone)]
+pub(crate) struct SessionConfig {
+    pub(crate) ice_lite: bool,
+    /// Our own addresses, the private ones; UDP and passive TCP on the same port.
+    pub(crate) local: Vec<SocketAddr>,
+    /// Addresses that lead here through NAT; advertised besides, never instead.
+    pub(crate) public: Vec<SocketAddr>,
+}
+
+/// A packet of a published track, with what routing needs to know about it.
+pub(crate) struct Incoming {
+    pub(crate) source: Source,
+    /// Unique per incoming RTP stream of this engine.
+    pub(crate) stream: u64,
+    pub(crate) params: PayloadParams,
+    pub(crate) packet: RtpPacket,
+}
+
+/// What came out of a drain, besides datagrams.
+pub(crate) enum SessionEvent {
+    Packet(Box<Incoming>),
+    Connected,
+    Disconnected,
+    KeyframeRequested(Mid),
+    Quality { level: QualityLevel, rtt: Option<Duration>, loss_percent: u8 },
+}
+
+/// An SSRC that the browser sends, resolved once: mid and rid extensions vanish after the first receiver report.
+struct Ingress {
+    ssrc: Ssrc,
+    mid: Mid,
+}
+
+/// Whether media can flow.
+pub(crate) enum Connection {
+    /// Never connected yet.
+    New {
+        since: Instant,
+    },
+    Up,
+    Lost {
+        since: Instant,
+    },
+}
+
+pub(crate) struct Session {
+    rtc: Rtc,
+    pub(crate) slot: Slot,
+    pub(crate) grant: Grant,
+    pub(crate) credentials: IceCreds,
+    pub(crate) connection: Connection,
+    pub(crate) forwards: Vec<Forward>,
+    /// Makes `Incoming::stream` unique across the sessions of an engine.
+    epoch: u32,
+    config: Arc<SessionConfig>,
+    publications: Vec<(Mid, Source)>,
+    ingress: Vec<Ingress>,
+    quality: QualityMeter,
+    deadline: Instant,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<SessionEvent>,
+    /// Packets were written since the last timeout input; str0m sends them at the next one.
+    pub(crate) written: bool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        now: Instant,
+        slot: Slot,
+        epoch: u32,
+        grant: Grant,
+        credentials: IceCreds,
+        config: Arc<SessionConfig>,
+    ) -> Self {
+        let mut rtc = Rtc::builder()
+            .set_rtp_mode(true)
+            .set_ice_lite(config.ice_lite)
+            .set_local_ice_credentials(credentials.clone())
+            .clear_codecs()
+            .enable_opus(true, true)
+            .enable_vp8(true)
+            .enable_h264(true)
+            .set_stats_interval(Some(STATS_INTERVAL))
+            .build(now);
+        for address in config.local.iter().chain(&config.public) {
+            let udp = Candidate::host(*address, "udp");
+            let tcp = Candidate::builder().tcp().host(*address).tcptype(str0m::net::TcpType::Passive).build();
+            for candidate in [udp, tcp] {
+                match candidate {
+                    Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
+                    Err(error) => tracing::warn!(%error, "address cannot be advertised"),
+                }
+            }
+        }
+        let mut session = Self {
+            rtc,
+            slot,
+            grant,
+            credentials,
+            connection: Connection::New { since: now },
+            forwards: Vec::new(),
+            epoch,
+            config,
+            publications: Vec::new(),
+            ingress: Vec::new(),
+            quality: QualityMeter::default(),
+            deadline: now,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            written: false,
+        };
+        session.drain();
+        session
+    }
+
+    /// Is this datagram really from this session's browser? For STUN: message integrity.
+    pub(crate) fn accepts(&self, datagram: &Input<'_>) -> bool {
+        self.rtc.accepts(datagram)
+    }
+
+    /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
+    pub(crate) fn receive(&mut self, datagram: Input<'_>) {
+        if let Err(error) = self.rtc.handle_input(datagram) {
+            tracing::debug!(%error, "datagram ignored");
+        }
+        self.drain();
+    }
+
+    pub(crate) fn timeout(&mut self, now: Instant) {
+        self.written = false;
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            tracing::debug!(%error, "timeout not handled");
+        }
+        self.drain();
+    }
+
+    /// Asks the browser for a keyframe of its track.
+    pub(crate) fn request_keyframe(&mut self, source: Source) {
+        let Some(mid) =
+            self.publications.iter().find(|(_, published)| *published == source).map(|(mid, _)| *mid)
+        else {
+            return;
+        };
+        for ingress in self.ingress.iter().filter(|ingress| ingress.mid == mid) {
+            if let Some(stream) = self.rtc.direct_api().stream_rx(&ingress.ssrc) {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+        }
+        self.drain();
+    }
+
+    pub(crate) fn disconnect(&mut self) {
+        self.rtc.disconnect();
+        self.drain();
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.rtc.is_alive()
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn next_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
+                Ok(Output::Event(event)) => self.on_event(event),
+                Ok(Output::Timeout(at)) => {
+                    self.deadline = at;
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "session output ended");
+                    self.rtc.disconnect();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::RtpPacket(packet) => {
+                if let Some(incoming) = self.identify(packet) {
+                    self.events.push_back(SessionEvent::Packet(Box::new(incoming)));
+                }
+            }
+            Event::Connected => self.connected(),
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) => {
+                if matches!(self.connection, Connection::Lost { .. }) {
+                    self.connected();
+                }
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.events.push_back(SessionEvent::Disconnected);
+            }
+            Event::KeyframeRequest(request) => {
+                self.events.push_back(SessionEvent::KeyframeRequested(request.mid));
+            }
+            Event::MediaIngressStats(stats) => self.quality.ingress(stats.loss),
+            Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
+            Event::PeerStats(stats) => self.events.extend(self.quality.update(stats.rtt)),
+            _ => {}
+        }
+    }
+
+    fn connected(&mut self) {
+        self.connection = Connection::Up;
+        self.events.push_back(SessionEvent::Connected);
+    }
+
+    /// Which track does this packet belong to? `None`: not published, or padding.
+    fn identify(&mut self, packet: RtpPacket) -> Option<Incoming> {
+        let ssrc = packet.header.ssrc;
+        let mid = if let Some(ingress) = self.ingress.iter().find(|ingress| ingress.ssrc == ssrc) {
+            ingress.mid
+        } else {
+            let mid = self.rtc.direct_api().stream_rx(&ssrc)?.mid();
+            self.ingress.push(Ingress { ssrc, mid });
+            mid
+        };
+        let source = self.publications.iter().find(|(published, _)| *published == mid)?.1;
+        let pt = packet.header.payload_type;
+        let params =
+            *self.rtc.codec_config().iter().find(|params| params.pt() == pt || params.red() == Some(pt))?;
+        if packet.payload.is_empty() {
+            return None;
+        }
+        let stream = u64::from(self.epoch) << 32 | u64::from(*ssrc);
+        Some(Incoming { source, stream, params, packet })
+    }
+}

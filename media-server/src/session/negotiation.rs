@@ -1,0 +1,184 @@
+//! Offer in, answer out; which m-line carries which track.
+
+use std::time::Instant;
+
+use str0m::change::SdpOffer;
+use str0m::media::{MediaKind, Mid};
+
+use super::{Forward, Session};
+use crate::demux::Demux;
+use crate::{Answer, MediaError, Negotiation, Source, Subscription};
+
+/// Browsers offer a few kilobytes; more is an attack or a bug.
+const MAX_OFFER_BYTES: usize = 64 * 1024;
+const MAX_M_LINES: usize = 32;
+const MAX_CANDIDATES: usize = 64;
+
+/// An m-line as the offer states it.
+struct OfferedLine {
+    mid: String,
+    kind: MediaKind,
+}
+
+impl Session {
+    /// Answers the browser's offer and takes over its lists of publications and subscriptions.
+    pub(crate) fn negotiate(
+        &mut self,
+        now: Instant,
+        negotiation: &Negotiation,
+        demux: &Demux,
+        random: &mut impl FnMut(&mut [u8; 28]),
+    ) -> Result<Answer, MediaError> {
+        let lines = offered_lines(&negotiation.offer)?;
+        self.check_publications(negotiation, &lines)?;
+        let subscriptions = check_subscriptions(negotiation, &lines)?;
+        let offer = SdpOffer::from_sdp_string(&self.without_candidates(&negotiation.offer))
+            .map_err(|error| MediaError::Sdp(format!("not understood: {error}")))?;
+        let answer = self.rtc.sdp_api().accept_offer(offer);
+        self.drain();
+        let answer = answer.map_err(|error| MediaError::Sdp(error.to_string()))?.to_sdp_string();
+        let answer = self.restore_credentials(answer, demux, random);
+        self.publications =
+            negotiation.publish.iter().map(|line| (Mid::from(line.mid.as_str()), line.source)).collect();
+        self.ingress.clear();
+        self.update_forwards(negotiation.request, &subscriptions, random);
+        self.timeout(now);
+        Ok(Answer(answer))
+    }
+
+    pub(crate) fn publishes(&self, source: Source) -> bool {
+        self.publications.iter().any(|(_, published)| *published == source)
+    }
+
+    fn check_publications(&self, negotiation: &Negotiation, lines: &[OfferedLine]) -> Result<(), MediaError> {
+        for (index, line) in negotiation.publish.iter().enumerate() {
+            if !self.grant.publish.contains(&line.source) {
+                return Err(MediaError::NotGranted(line.source));
+            }
+            check_line(lines, &line.mid, line.source)?;
+            let twice = negotiation
+                .publish
+                .iter()
+                .skip(index + 1)
+                .any(|other| other.source == line.source || other.mid == line.mid);
+            if twice {
+                return Err(MediaError::Sdp(format!(
+                    "publish names {:?} or m-line {} twice",
+                    line.source, line.mid
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// With ICE lite nobody is ever sent a check, so the browser's candidates are of no use; dropping them here means
+    /// that no address in an offer can ever make this server send anything (SSRF).
+    fn without_candidates(&self, offer: &str) -> String {
+        if !self.config.ice_lite {
+            return offer.to_owned();
+        }
+        offer.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate:")).collect()
+    }
+
+    /// An ICE restart makes str0m invent credentials; ours must go on leading to this slot, so they replace them in
+    /// the engine and in the answer.
+    fn restore_credentials(
+        &mut self,
+        answer: String,
+        demux: &Demux,
+        random: &mut impl FnMut(&mut [u8; 28]),
+    ) -> String {
+        let invented = self.rtc.direct_api().local_ice_credentials();
+        self.drain();
+        if invented == self.credentials {
+            return answer;
+        }
+        let mut bytes = [0; 28];
+        random(&mut bytes);
+        self.credentials = demux.credentials(self.slot, &bytes);
+        self.rtc.direct_api().set_local_ice_credentials(self.credentials.clone());
+        self.drain();
+        answer
+            .replace(&invented.ufrag, &self.credentials.ufrag)
+            .replace(&invented.pass, &self.credentials.pass)
+    }
+
+    fn update_forwards(
+        &mut self,
+        request: u32,
+        wanted: &[(Mid, &Subscription)],
+        random: &mut impl FnMut(&mut [u8; 28]),
+    ) {
+        self.forwards.retain(|forward| wanted.iter().any(|(mid, _)| *mid == forward.mid));
+        for (mid, subscription) in wanted {
+            if let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == *mid) {
+                forward.retarget(subscription.track, request);
+                continue;
+            }
+            let kind = media_kind(subscription.track.source);
+            let mut bytes = [0; 28];
+            random(&mut bytes);
+            let random = u16::from_be_bytes([bytes[0], bytes[1]]);
+            self.forwards.push(Forward::new(*mid, kind, subscription.track, request, random));
+        }
+    }
+}
+
+fn media_kind(source: Source) -> MediaKind {
+    if source.is_audio() { MediaKind::Audio } else { MediaKind::Video }
+}
+
+fn check_line(lines: &[OfferedLine], mid: &str, source: Source) -> Result<(), MediaError> {
+    let line = lines.iter().find(|line| line.mid == mid);
+    match line {
+        None => Err(MediaError::Sdp(format!("there is no m-line {mid}"))),
+        Some(line) if line.kind != media_kind(source) => {
+            Err(MediaError::Sdp(format!("m-line {mid} cannot carry {source:?}")))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_subscriptions<'a>(
+    negotiation: &'a Negotiation,
+    lines: &[OfferedLine],
+) -> Result<Vec<(Mid, &'a Subscription)>, MediaError> {
+    let mut wanted: Vec<(Mid, &Subscription)> = Vec::with_capacity(negotiation.subscribe.len());
+    for line in &negotiation.subscribe {
+        check_line(lines, &line.mid, line.track.source)?;
+        let mid = Mid::from(line.mid.as_str());
+        let taken = wanted.iter().any(|(other, _)| *other == mid);
+        if taken || negotiation.publish.iter().any(|publication| publication.mid == line.mid) {
+            return Err(MediaError::Sdp(format!("m-line {} is used twice", line.mid)));
+        }
+        wanted.push((mid, line));
+    }
+    Ok(wanted)
+}
+
+/// Limits first, then the kind and mid of every audio and video m-line.
+fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError> {
+    if offer.len() > MAX_OFFER_BYTES {
+        return Err(MediaError::Sdp(format!("longer than {MAX_OFFER_BYTES} bytes")));
+    }
+    if offer.lines().filter(|line| line.starts_with("m=")).count() > MAX_M_LINES {
+        return Err(MediaError::Sdp(format!("more than {MAX_M_LINES} m-lines")));
+    }
+    if offer.lines().filter(|line| line.starts_with("a=candidate:")).count() > MAX_CANDIDATES {
+        return Err(MediaError::Sdp(format!("more than {MAX_CANDIDATES} candidates")));
+    }
+    let mut lines = Vec::new();
+    let mut kind = None;
+    for line in offer.lines() {
+        if let Some(media) = line.strip_prefix("m=") {
+            kind = match media.split(' ').next() {
+                Some("audio") => Some(MediaKind::Audio),
+                Some("video") => Some(MediaKind::Video),
+                _ => None,
+            };
+        } else if let (Some(mid), Some(kind)) = (line.strip_prefix("a=mid:"), kind) {
+            lines.push(OfferedLine { mid: mid.trim().to_owned(), kind });
+        }
+    }
+    Ok(lines)
+}
