@@ -1,0 +1,118 @@
+//! What strangers send: nothing is answered, nothing panics, and a running call does not notice.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use media_server::Source;
+use str0m::net::Protocol;
+use support::sim::{Sim, config};
+
+const AV: [Source; 2] = [Source::Microphone, Source::Camera];
+const DATAGRAMS: u32 = 100_000;
+
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// A STUN Binding request with our real ufrag but without the password: the best that a stranger can do.
+fn unauthenticated_check(ufrag: &str, dice: &mut Dice) -> Vec<u8> {
+    let username = format!("{ufrag}:evil");
+    let padded = username.len().next_multiple_of(4);
+    let mut message =
+        vec![0, 1, 0, u8::try_from(8 + 4 + padded + 24).expect("short"), 0x21, 0x12, 0xa4, 0x42];
+    message.extend(dice.bytes(12));
+    message.extend([0, 0x24, 0, 4, 0x6e, 0, 1, 0xff]);
+    message.extend([0, 6, 0, u8::try_from(username.len()).expect("short")]);
+    message.extend(username.as_bytes());
+    message.resize(20 + 8 + 4 + padded, 0);
+    message.extend([0, 8, 0, 20]);
+    message.extend(dice.bytes(20));
+    message
+}
+
+#[test]
+fn a_hundred_thousand_junk_datagrams_get_no_answer_and_disturb_no_call() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &AV, &[]);
+    let first = AV.map(|source| sim.peers[0].track(source));
+    sim.join(Protocol::Udp, &AV, &first);
+    sim.talk(Duration::from_secs(1));
+    // The credentials as anybody on the path sees them: in the answer to a third participant.
+    let negotiation = support::peer::Peer::new(sim.now, 9, Protocol::Udp).offer(&AV, &[]);
+    sim.peers.push(support::peer::Peer::new(sim.now, 9, Protocol::Udp));
+    let answer = sim.connect(2, negotiation).expect("accepted").0;
+    sim.peers.pop();
+    let ufrag =
+        answer.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).expect("credentials").to_owned();
+
+    let mut dice = Dice(1);
+    let before = sim.engine.counters();
+    sim.peers[1].arrived.clear();
+    for round in 0..100 {
+        for index in 0..DATAGRAMS / 100 {
+            let length = usize::try_from(dice.next() % 1400).expect("small");
+            let mut junk = dice.bytes(length);
+            let kind = index % 5;
+            match (kind, junk.first_mut()) {
+                (1, Some(first)) => *first = 0x80 | (*first & 0x3f),
+                (2, Some(first)) => *first = 20 + *first % 44,
+                (3, _) => junk = unauthenticated_check(&ufrag, &mut dice),
+                (4, _) => {
+                    junk = unauthenticated_check(&ufrag, &mut dice);
+                    junk.truncate(length % junk.len());
+                }
+                _ => {}
+            }
+            let port = u16::try_from(dice.next() % 60_000 + 1024).expect("a port");
+            sim.inject(SocketAddr::from(([203, 0, 113, (dice.next() % 250) as u8], port)), &junk);
+        }
+        sim.talk(Duration::from_millis(if round % 2 == 0 { 20 } else { 40 }));
+    }
+    let after = sim.engine.counters();
+    assert_eq!(sim.strays, 0, "nothing was sent back");
+    assert_eq!(after.session_panics, 0);
+    let dropped = |counters: &media_server::Counters| {
+        counters.dropped_unknown_source + counters.dropped_malformed + counters.dropped_unproven
+    };
+    assert_eq!(dropped(&after) - dropped(&before), u64::from(DATAGRAMS));
+    assert!(after.dropped_unproven > 0, "the forged checks got as far as the integrity check");
+    let numbers = sim.peers[1].numbers(first[0]);
+    assert!(numbers.len() > 140, "{}", numbers.len());
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "not one audio packet was lost");
+}
+
+#[test]
+fn junk_from_a_participants_own_address_ends_nobodys_session() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &AV, &[]);
+    let first = AV.map(|source| sim.peers[0].track(source));
+    sim.join(Protocol::Udp, &AV, &first);
+    sim.talk(Duration::from_secs(1));
+    let spoofed = sim.peers[0].address;
+    let mut dice = Dice(2);
+    for index in 0..20_000 {
+        let length = usize::try_from(dice.next() % 300).expect("small");
+        let mut junk = dice.bytes(length);
+        if let Some(first) = junk.first_mut() {
+            *first = [0x80, 22, 0, 21][index % 4];
+        }
+        sim.inject(spoofed, &junk);
+    }
+    sim.peers[1].arrived.clear();
+    sim.talk(Duration::from_secs(2));
+    let counters = sim.engine.counters();
+    assert_eq!((counters.sessions, counters.session_panics), (2, 0));
+    assert!(sim.peers[1].numbers(first[0]).len() > 80, "the call goes on");
+    assert!(sim.peers[1].numbers(first[1]).len() > 200);
+}

@@ -1,0 +1,235 @@
+//! A str0m client: publishes Opus and VP8-like packets whose payloads say which packet they are, records what arrives.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use media_server::{Negotiation, ParticipantId, Publication, Source, Subscription, TrackId};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive, TcpType, Transmit};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
+use str0m::{Candidate, Event, Input, Output, Rtc};
+use uuid::Uuid;
+
+/// One packet as it arrived at a peer.
+pub struct Arrived {
+    pub mid: Mid,
+    pub sequence: u64,
+    pub payload: Vec<u8>,
+}
+
+pub struct Peer {
+    pub id: ParticipantId,
+    pub address: SocketAddr,
+    pub proto: Protocol,
+    pub connected: bool,
+    pub arrived: Vec<Arrived>,
+    /// Keyframe requests that reached us and have not been answered.
+    pub keyframe_requests: usize,
+    pub publish: Vec<(Mid, Source)>,
+    pub subscribe: Vec<(Mid, TrackId)>,
+    pub outbox: VecDeque<Transmit>,
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    request: u32,
+    deadline: Instant,
+    /// Last numbers of audio and video; video wraps around 65 536 within a few seconds.
+    sequence: [u64; 2],
+}
+
+impl Peer {
+    pub fn new(now: Instant, number: u8, proto: Protocol) -> Self {
+        let address = SocketAddr::from(([10, 0, 0, number], 5000));
+        let codecs = Rtc::builder().set_rtp_mode(true).clear_codecs();
+        let mut rtc = codecs.enable_opus(true, true).enable_vp8(true).enable_h264(true).build(now);
+        let candidate = match proto {
+            Protocol::Tcp => Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build(),
+            _ => Candidate::host(address, "udp"),
+        };
+        rtc.add_local_candidate(candidate.expect("an address"));
+        let mut peer = Self {
+            id: ParticipantId::from_uuid(Uuid::from_u128(u128::from(number))),
+            address,
+            proto,
+            connected: false,
+            arrived: Vec::new(),
+            keyframe_requests: 0,
+            publish: Vec::new(),
+            subscribe: Vec::new(),
+            outbox: VecDeque::new(),
+            rtc,
+            pending: None,
+            request: 0,
+            deadline: now,
+            sequence: [100, 65_000],
+        };
+        peer.drain(now);
+        peer
+    }
+
+    pub fn track(&self, source: Source) -> TrackId {
+        TrackId { participant: self.id, source }
+    }
+
+    /// The m-line that receives `track`.
+    pub fn line(&self, track: TrackId) -> Option<Mid> {
+        self.subscribe.iter().find(|(_, subscribed)| *subscribed == track).map(|(mid, _)| *mid)
+    }
+
+    pub fn publishes(&self, source: Source) -> bool {
+        self.publish.iter().any(|(_, published)| *published == source)
+    }
+
+    /// An offer that adds these; earlier m-lines stay.
+    pub fn offer(&mut self, publish: &[Source], subscribe: &[TrackId]) -> Negotiation {
+        let kind = |source: Source| if source.is_audio() { MediaKind::Audio } else { MediaKind::Video };
+        let mut api = self.rtc.sdp_api();
+        for source in publish {
+            let mid = api.add_media(kind(*source), Direction::SendOnly, None, None, None);
+            self.publish.push((mid, *source));
+        }
+        for track in subscribe {
+            let mid = api.add_media(kind(track.source), Direction::RecvOnly, None, None, None);
+            self.subscribe.push((mid, *track));
+        }
+        let (offer, pending) = api.apply().expect("something to negotiate");
+        self.open(offer.to_sdp_string(), pending)
+    }
+
+    /// New ICE credentials, same m-lines.
+    pub fn ice_restart_offer(&mut self) -> Negotiation {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().expect("something to negotiate");
+        self.open(offer.to_sdp_string(), pending)
+    }
+
+    fn open(&mut self, offer: String, pending: SdpPendingOffer) -> Negotiation {
+        self.pending = Some(pending);
+        self.request += 1;
+        let publication =
+            |(mid, source): &(Mid, Source)| Publication { mid: mid.to_string(), source: *source };
+        let subscription =
+            |(mid, track): &(Mid, TrackId)| Subscription { mid: mid.to_string(), track: *track };
+        Negotiation {
+            request: self.request,
+            offer,
+            publish: self.publish.iter().map(publication).collect(),
+            subscribe: self.subscribe.iter().map(subscription).collect(),
+        }
+    }
+
+    /// Applies the answer; returns the request number to confirm.
+    pub fn answer(&mut self, now: Instant, answer: &str) -> u32 {
+        let answer = SdpAnswer::from_sdp_string(answer).expect("an SDP answer");
+        let pending = self.pending.take().expect("an offer is open");
+        self.rtc.sdp_api().accept_answer(pending, answer).expect("acceptable");
+        self.drain(now);
+        self.request
+    }
+
+    /// 20 ms of Opus-like audio.
+    pub fn send_audio(&mut self, now: Instant) {
+        self.sequence[0] += 1;
+        let number = self.sequence[0];
+        let payload = [b"opus".as_slice(), &number.to_be_bytes()].concat();
+        let ext =
+            ExtensionValues { audio_level: Some(-30), voice_activity: Some(true), ..Default::default() };
+        self.write(now, Source::Microphone, |pt| {
+            RtpWrite::new(pt, number.into(), (number * 960) as u32, now, payload).ext_vals(ext)
+        });
+    }
+
+    /// One VP8 frame of `packets` packets; a keyframe or a delta frame.
+    pub fn send_video(&mut self, now: Instant, packets: u64, keyframe: bool) {
+        let frame = self.sequence[1] / packets;
+        for index in 0..packets {
+            self.sequence[1] += 1;
+            let number = self.sequence[1];
+            let [high, low] = ((frame & 0x7fff) as u16 | 0x8000).to_be_bytes();
+            let start = if index == 0 { 0x10 } else { 0 };
+            let payload =
+                [&[0x80 | start, 0x80, high, low, u8::from(!keyframe)], &number.to_be_bytes()[..], &[7; 800]];
+            self.write(now, Source::Camera, |pt| {
+                RtpWrite::new(pt, number.into(), (frame * 3000) as u32, now, payload.concat())
+                    .marker(index + 1 == packets)
+                    .nackable(true)
+            });
+        }
+    }
+
+    fn write(&mut self, now: Instant, source: Source, packet: impl FnOnce(Pt) -> RtpWrite) {
+        let (mid, _) = *self.publish.iter().find(|(_, published)| *published == source).expect("published");
+        let pt: Pt = if source.is_audio() { 111.into() } else { 96.into() };
+        let mut api = self.rtc.direct_api();
+        api.stream_tx_by_mid(mid, None).expect("negotiated").write_rtp(packet(pt));
+        self.drain(now);
+        self.timeout(now);
+    }
+
+    pub fn request_keyframe(&mut self, now: Instant, mid: Mid) {
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx_by_mid(mid, None).expect("packets have arrived");
+        stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
+        self.drain(now);
+    }
+
+    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Ok(contents) = datagram.try_into() else { return };
+        let receive = Receive { proto: self.proto, source: from, destination: self.address, contents };
+        self.rtc
+            .handle_input(Input::Receive(now, receive))
+            .expect("the server sends only what we understand");
+        self.drain(now);
+    }
+
+    pub fn timeout(&mut self, now: Instant) {
+        self.rtc.handle_input(Input::Timeout(now)).expect("alive");
+        self.drain(now);
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What arrived on an m-line, in sequence order.
+    pub fn packets(&self, mid: Mid) -> Vec<&Arrived> {
+        let mut packets: Vec<_> = self.arrived.iter().filter(|packet| packet.mid == mid).collect();
+        packets.sort_by_key(|packet| packet.sequence);
+        packets
+    }
+
+    /// The numbers in the payloads of `track`, in sequence order.
+    pub fn numbers(&self, track: TrackId) -> Vec<u64> {
+        let skip = if track.source.is_audio() { 4 } else { 5 };
+        let number =
+            |packet: &&Arrived| u64::from_be_bytes(packet.payload[skip..skip + 8].try_into().expect("eight"));
+        self.line(track).map(|mid| self.packets(mid).iter().map(number).collect()).unwrap_or_default()
+    }
+
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.rtc.poll_output().expect("alive") {
+                Output::Timeout(at) => {
+                    // An Rtc with nothing to do reports a time far away.
+                    self.deadline = at.min(now + Duration::from_millis(500));
+                    return;
+                }
+                Output::Transmit(transmit) => self.outbox.push_back(transmit),
+                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::KeyframeRequest(_)) => self.keyframe_requests += 1,
+                Output::Event(Event::RtpPacket(packet)) => self.record(packet),
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn record(&mut self, packet: RtpPacket) {
+        if packet.payload.is_empty() {
+            return;
+        }
+        let mid = self.rtc.direct_api().stream_rx(&packet.header.ssrc).expect("known").mid();
+        self.arrived.push(Arrived { mid, sequence: *packet.seq_no, payload: packet.payload.to_vec() });
+    }
+}

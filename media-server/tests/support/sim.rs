@@ -1,0 +1,256 @@
+//! Virtual time and a network between one engine and its peers.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use media_server::engine::{Engine, EngineConfig};
+use media_server::{
+    Answer, Grant, MediaCommand, MediaError, MediaEvent, Negotiation, RoomId, Source, TrackId,
+};
+use str0m::net::Protocol;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::peer::Peer;
+
+const SERVER: ([u8; 4], u16) = ([10, 0, 1, 1], 3480);
+
+/// What the network does to every datagram, both ways.
+#[derive(Clone, Copy)]
+pub struct Network {
+    pub delay: Duration,
+    /// Uniformly distributed on top; reorders.
+    pub jitter: Duration,
+    pub loss_percent: u64,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss_percent: 0 }
+    }
+}
+
+struct Flight {
+    at: Instant,
+    /// Index of the receiving peer; `None`: the server.
+    to: Option<usize>,
+    from: SocketAddr,
+    proto: Protocol,
+    datagram: Vec<u8>,
+}
+
+pub struct Sim {
+    pub now: Instant,
+    pub engine: Engine,
+    pub peers: Vec<Peer>,
+    pub events: Vec<MediaEvent>,
+    pub network: Network,
+    /// Datagrams that the server sent to nobody we know.
+    pub strays: usize,
+    flights: Vec<Flight>,
+    seed: u64,
+}
+
+pub fn room() -> RoomId {
+    RoomId::from_uuid(Uuid::from_u128(0xa))
+}
+
+pub fn config() -> EngineConfig {
+    EngineConfig {
+        worker: 0,
+        ice_lite: true,
+        local: vec![SERVER.into()],
+        public: Vec::new(),
+        max_participants_per_room: 8,
+        max_participants: 100,
+        disconnect_timeout: Duration::from_secs(20),
+    }
+}
+
+fn dice(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed >> 33
+}
+
+impl Sim {
+    pub fn new(config: EngineConfig) -> Self {
+        let now = Instant::now();
+        let mut seed = 7;
+        let random = Box::new(move |bytes: &mut [u8; 28]| bytes.fill_with(|| dice(&mut seed) as u8));
+        Self {
+            now,
+            engine: Engine::new(config, None, random, now),
+            peers: Vec::new(),
+            events: Vec::new(),
+            network: Network::default(),
+            strays: 0,
+            flights: Vec::new(),
+            seed: 42,
+        }
+    }
+
+    /// Adds a peer that publishes `publish` and receives `subscribe`, and waits until it is connected.
+    pub fn join(&mut self, proto: Protocol, publish: &[Source], subscribe: &[TrackId]) -> usize {
+        let index = self.peers.len();
+        self.peers.push(Peer::new(self.now, index as u8 + 1, proto));
+        self.reconnect(index, publish, subscribe);
+        index
+    }
+
+    /// Connects a peer that has no session yet, or a new `Peer` in the place of one that has.
+    pub fn reconnect(&mut self, index: usize, publish: &[Source], subscribe: &[TrackId]) {
+        let negotiation = self.peers[index].offer(publish, subscribe);
+        let answer = self.connect(index, negotiation).expect("accepted");
+        self.apply(index, &answer);
+        self.run_until(Duration::from_secs(5), |sim| sim.peers[index].connected);
+    }
+
+    pub fn connect(&mut self, index: usize, negotiation: Negotiation) -> Result<Answer, MediaError> {
+        let publish = vec![Source::Microphone, Source::Camera];
+        let grant = Grant { room: room(), participant: self.peers[index].id, publish, subscribe: true };
+        let (reply, answer) = oneshot::channel();
+        self.command(MediaCommand::Connect { grant, negotiation, reply });
+        answer.blocking_recv().expect("answered")
+    }
+
+    pub fn renegotiate(&mut self, index: usize, negotiation: Negotiation) -> Result<Answer, MediaError> {
+        let (reply, answer) = oneshot::channel();
+        let participant = self.peers[index].id;
+        self.command(MediaCommand::Renegotiate { room: room(), participant, negotiation, reply });
+        answer.blocking_recv().expect("answered")
+    }
+
+    /// Adds subscriptions to an open session.
+    pub fn subscribe(&mut self, index: usize, tracks: &[TrackId]) {
+        let negotiation = self.peers[index].offer(&[], tracks);
+        let answer = self.renegotiate(index, negotiation).expect("accepted");
+        self.apply(index, &answer);
+    }
+
+    pub fn apply(&mut self, index: usize, answer: &Answer) {
+        let request = self.peers[index].answer(self.now, &answer.0);
+        let participant = self.peers[index].id;
+        self.command(MediaCommand::Negotiated { room: room(), participant, request });
+    }
+
+    pub fn command(&mut self, command: MediaCommand) {
+        self.engine.handle_command(self.now, command);
+        self.collect();
+    }
+
+    /// A datagram that reaches the server right now, from anywhere.
+    pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
+        self.engine.handle_datagram(self.now, Protocol::Udp, from, SERVER.into(), datagram);
+        self.collect();
+    }
+
+    /// Everybody publishes for `duration`: 50 audio packets and 33 video frames of 4 packets a second.
+    pub fn talk(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        let mut tick = 0_u64;
+        while self.now < end {
+            for peer in self.peers.iter_mut().filter(|peer| peer.connected) {
+                if peer.publishes(Source::Microphone) && tick.is_multiple_of(2) {
+                    peer.send_audio(self.now);
+                }
+                if peer.publishes(Source::Camera) && tick.is_multiple_of(3) {
+                    let keyframe = std::mem::take(&mut peer.keyframe_requests) > 0;
+                    peer.send_video(self.now, 4, keyframe);
+                }
+            }
+            tick += 1;
+            self.run_for(Duration::from_millis(10));
+        }
+    }
+
+    pub fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.run(end, |_| false);
+        self.now = end;
+    }
+
+    pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) {
+        let end = self.now + limit;
+        self.run(end, &done);
+        assert!(done(self), "not within {limit:?}");
+    }
+
+    /// Always the earliest of: a datagram arrives, a peer's or the engine's time has come.
+    fn run(&mut self, end: Instant, done: impl Fn(&Self) -> bool) {
+        loop {
+            self.collect();
+            if done(self) {
+                return;
+            }
+            let arrivals = self.flights.iter().map(|flight| flight.at);
+            let peers = self.peers.iter().map(Peer::deadline);
+            let next =
+                arrivals.chain(peers).chain([self.engine.deadline()]).min().unwrap_or(end).max(self.now);
+            if next > end {
+                return;
+            }
+            self.now = next;
+            self.deliver();
+            for peer in self.peers.iter_mut().filter(|peer| peer.deadline() <= next) {
+                peer.timeout(next);
+            }
+            self.engine.handle_timeout(next);
+        }
+    }
+
+    fn deliver(&mut self) {
+        let now = self.now;
+        let (due, later) = std::mem::take(&mut self.flights).into_iter().partition(|flight| flight.at <= now);
+        self.flights = later;
+        let due: Vec<Flight> = due;
+        for flight in due {
+            match flight.to {
+                None => self.engine.handle_datagram(
+                    now,
+                    flight.proto,
+                    flight.from,
+                    SERVER.into(),
+                    &flight.datagram,
+                ),
+                Some(index) => match self.peers.get_mut(index) {
+                    Some(peer) => peer.receive(now, flight.from, &flight.datagram),
+                    None => self.strays += 1,
+                },
+            }
+        }
+    }
+
+    /// Puts everything that anybody wants to send on its way.
+    fn collect(&mut self) {
+        self.engine.flush(self.now);
+        while let Some(event) = self.engine.poll_event() {
+            self.events.push(event);
+        }
+        let mut sent = Vec::new();
+        while let Some(transmit) = self.engine.poll_transmit() {
+            match self.peers.iter().position(|peer| peer.address == transmit.destination) {
+                Some(to) => sent.push((Some(to), SERVER.into(), transmit)),
+                None => self.strays += 1,
+            }
+        }
+        for peer in &mut self.peers {
+            let address = peer.address;
+            sent.extend(peer.outbox.drain(..).map(|transmit| (None, address, transmit)));
+        }
+        for (to, from, transmit) in sent {
+            if dice(&mut self.seed) % 100 < self.network.loss_percent {
+                continue;
+            }
+            let jitter = self.network.jitter.as_micros() as u64;
+            let jitter = Duration::from_micros(dice(&mut self.seed) % (jitter + 1));
+            let at = self.now + self.network.delay + jitter;
+            self.flights.push(Flight {
+                at,
+                to,
+                from,
+                proto: transmit.proto,
+                datagram: transmit.contents.into(),
+            });
+        }
+    }
+}
