@@ -56,9 +56,14 @@ impl App {
         let (store, signer) = open_store(&config, &clock).await?;
         let (metrics, tasks) = (Metrics::new(), Tasks::default());
         let verifier = JoinTokenVerifier::new(&signer.public_key());
-        let (media, events) =
-            MediaServer::start(config.media.clone(), config.whisper.clone(), verifier, metrics.registry())
-                .context("media server")?;
+        let (media, events) = MediaServer::start(
+            &config.media,
+            &config.whisper,
+            verifier,
+            metrics.registry(),
+            clock.now().millis(),
+        )
+        .context("media server")?;
         let media = MediaNodes::Local(Arc::new(media));
         let hub =
             pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
