@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::time::Timestamp;
 
 /// Without a request for this long a session ends, unless its person takes part in an active consultation.
-pub const IDLE: Duration = Duration::from_secs(30 * 60);
+pub const IDLE: Duration = Duration::from_mins(30);
 /// After this long a session ends in any case.
-pub const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
+pub const ABSOLUTE: Duration = Duration::from_hours(12);
 /// `last_seen` is written at most this often.
-pub const SEEN_EVERY: Duration = Duration::from_secs(60);
+pub const SEEN_EVERY: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {

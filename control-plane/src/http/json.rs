@@ -16,7 +16,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !content_type.is_some_and(|value| value.split(';').next() == Some("application/json")) {
+        if content_type.and_then(|value| value.split(';').next()) != Some("application/json") {
             return Err(ApiError::Malformed("the body must be application/json"));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {

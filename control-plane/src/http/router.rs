@@ -16,7 +16,6 @@ use crate::telemetry::observe;
 use crate::web;
 
 /// The whole product as one service.
-#[must_use]
 pub fn router(app: App) -> Router {
     let api = Router::new()
         .route("/session", post(session::sign_in).get(session::current).delete(session::sign_out))

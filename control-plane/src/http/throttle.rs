@@ -31,8 +31,8 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
         let paid_back = table.get(key).copied().unwrap_or(now).max(now);
         let owed = paid_back.since(now);
         let allowed = self.period * (self.burst - 1);
-        if owed > allowed {
-            return Err(owed - allowed);
+        if let Some(wait) = owed.checked_sub(allowed).filter(|wait| !wait.is_zero()) {
+            return Err(wait);
         }
         if table.len() >= CAPACITY && !table.contains_key(key) {
             make_room(&mut table, now);

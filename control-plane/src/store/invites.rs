@@ -9,7 +9,7 @@ use crate::crypto::secret;
 use crate::domain::time::Timestamp;
 use crate::ids::{ConsultationId, InviteId};
 
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(24);
 
 const INSERT: &str =
     "INSERT INTO invites (tenant_id, id, consultation_id, label, secret_hash, created_at, expires_at)

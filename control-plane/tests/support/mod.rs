@@ -1,5 +1,5 @@
 //! A real server without its port: the real router over a real database in a temporary folder, at a fixed time.
-#![allow(dead_code, reason = "every test file uses its own part of it")]
+#![expect(dead_code, reason = "every test file uses its own part of it")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-pub const PASSWORD: &str = "correct horse battery";
-pub const ORIGIN: &str = "https://care.example";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const ORIGIN: &str = "https://care.example";
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-pub struct TestApp {
-    pub app: App,
-    pub folder: TempDir,
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) folder: TempDir,
     router: Router,
 }
 
 impl TestApp {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(START);
         Self::open(folder, clock).await
@@ -48,7 +48,7 @@ impl TestApp {
     }
 
     /// The same installation after its process was stopped and started again.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         self.app.tasks.stopping().cancel();
         self.app.media.shutdown().await;
         self.app.tasks.wait().await;
@@ -56,11 +56,11 @@ impl TestApp {
         Self::open(self.folder, self.app.clock.clone()).await
     }
 
-    pub fn wait(&self, duration: Duration) {
+    pub(crate) fn wait(&self, duration: Duration) {
         self.app.clock.advance(duration);
     }
 
-    pub async fn add_user(&self, email: &str, name: &str, role: Role) {
+    pub(crate) async fn add_user(&self, email: &str, name: &str, role: Role) {
         let hash = self.app.passwords.hash(PASSWORD).await.unwrap();
         let new = NewUser {
             email: Some(email.into()),
@@ -73,20 +73,20 @@ impl TestApp {
     }
 
     /// Makes the account and signs in.
-    pub async fn person(&self, email: &str, name: &str, role: Role) -> Client {
+    pub(crate) async fn person(&self, email: &str, name: &str, role: Role) -> Client {
         self.add_user(email, name, role).await;
         self.sign_in(email).await
     }
 
-    pub async fn patient(&self) -> Client {
+    pub(crate) async fn patient(&self) -> Client {
         self.person("pat@example.org", "Pat Patient", Role::Patient).await
     }
 
-    pub async fn doctor(&self) -> Client {
+    pub(crate) async fn doctor(&self) -> Client {
         self.person("doc@example.org", "Dora Doctor", Role::Doctor).await
     }
 
-    pub async fn sign_in(&self, email: &str) -> Client {
+    pub(crate) async fn sign_in(&self, email: &str) -> Client {
         let reply =
             self.anonymous().post("/api/v1/session", json!({"email": email, "password": PASSWORD})).await;
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
@@ -94,41 +94,41 @@ impl TestApp {
     }
 
     /// A browser with the cookie that `reply` set.
-    pub fn client_of(&self, reply: &Reply, csrf: &Value) -> Client {
+    pub(crate) fn client_of(&self, reply: &Reply, csrf: &Value) -> Client {
         let cookie =
             reply.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
         Client { cookie: Some(cookie), csrf: csrf.as_str().map(Into::into), ..self.anonymous() }
     }
 
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client { router: self.router.clone(), cookie: None, csrf: None, address: "192.0.2.1".into() }
     }
 }
 
 /// One browser.
 #[derive(Clone)]
-pub struct Client {
-    pub router: Router,
-    pub cookie: Option<String>,
-    pub csrf: Option<String>,
-    pub address: String,
+pub(crate) struct Client {
+    pub(crate) router: Router,
+    pub(crate) cookie: Option<String>,
+    pub(crate) csrf: Option<String>,
+    pub(crate) address: String,
 }
 
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
     /// `null` when the body is not JSON.
-    pub json: Value,
+    pub(crate) json: Value,
 }
 
 impl Reply {
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.json["error"]["code"].as_str().unwrap_or_default()
     }
 
     /// The body without what differs from request to request.
-    pub fn without_request_id(&self) -> String {
+    pub(crate) fn without_request_id(&self) -> String {
         match self.json["error"]["request_id"].as_str() {
             Some(id) => self.text.replace(id, "req"),
             None => self.text.clone(),
@@ -136,35 +136,35 @@ impl Reply {
     }
 
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.json
     }
 
     #[track_caller]
-    pub fn refused(self, status: u16, code: &str) {
+    pub(crate) fn refused(self, status: u16, code: &str) {
         assert_eq!((self.status.as_u16(), self.code()), (status, code), "{}", self.text);
     }
 }
 
 impl Client {
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path, Body::empty())).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(self.request(Method::POST, path, Body::from(body.to_string()))).await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
         self.send(self.request(Method::PUT, path, Body::from(body.to_string()))).await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.send(self.request(Method::DELETE, path, Body::empty())).await
     }
 
-    pub fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {
+    pub(crate) fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {
         let address: SocketAddr = format!("{}:50000", self.address).parse().unwrap();
         let mut request = Request::builder()
             .method(method)
@@ -183,7 +183,7 @@ impl Client {
         request.body(body).unwrap()
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 10 * 1024 * 1024).await.unwrap();
@@ -194,23 +194,23 @@ impl Client {
 }
 
 /// The steps of a consultation that most tests begin with.
-pub struct Consultation {
-    pub id: String,
-    pub patient: Client,
-    pub doctor: Client,
+pub(crate) struct Consultation {
+    pub(crate) id: String,
+    pub(crate) patient: Client,
+    pub(crate) doctor: Client,
 }
 
-pub const REASON: &str = "My zyrtembix knee hurts since Monday";
+pub(crate) const REASON: &str = "My zyrtembix knee hurts since Monday";
 
 impl Consultation {
-    pub async fn requested(app: &TestApp) -> Self {
+    pub(crate) async fn requested(app: &TestApp) -> Self {
         let (patient, doctor) = (app.patient().await, app.doctor().await);
         let body = json!({"reason": REASON, "specialty": ""});
         let view = patient.post("/api/v1/consultations", body).await.expect(201);
         Self { id: view["id"].as_str().unwrap().into(), patient, doctor }
     }
 
-    pub async fn active(app: &TestApp) -> Self {
+    pub(crate) async fn active(app: &TestApp) -> Self {
         let consultation = Self::requested(app).await;
         for step in ["accept", "start"] {
             consultation.doctor.post(&consultation.path(step), json!({})).await.expect(200);
@@ -219,7 +219,7 @@ impl Consultation {
     }
 
     /// `/api/v1/consultations/{id}/…`
-    pub fn path(&self, rest: &str) -> String {
+    pub(crate) fn path(&self, rest: &str) -> String {
         format!("/api/v1/consultations/{}/{rest}", self.id).trim_end_matches('/').to_owned()
     }
 }
