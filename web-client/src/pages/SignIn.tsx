@@ -10,6 +10,7 @@ import { PlainFrame } from "../frame/PlainFrame";
 import { codeOf, type ErrorCode } from "../lib/errors";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
+import { ownPath } from "../lib/paths";
 import { Banner } from "../ui/Banner";
 import { Button } from "../ui/Button";
 import { Card } from "../ui/Card";
@@ -29,7 +30,7 @@ export function SignIn() {
   const session = useSession();
   const [search] = useSearchParams();
   const next = search.get("next");
-  if (session.data) return <Navigate to={inside(next)} replace />;
+  if (session.data) return <Navigate to={ownPath(next)} replace />;
   return (
     <PlainFrame>
       <div className="mx-auto grid w-full max-w-5xl grow items-center gap-10 px-4 py-6 lg:grid-cols-2 lg:gap-20">
@@ -143,9 +144,4 @@ function SignInForm() {
 function failure(error: unknown): ErrorCode {
   const code = codeOf(error);
   return code === "unauthenticated" ? "wrong_credentials" : code;
-}
-
-/** Only a path of ours: an address from outside must not send people elsewhere. */
-function inside(next: string | null): string {
-  return next !== null && /^\/(?![/\\])/.test(next) ? next : "/";
 }

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ApiError, request, setCsrfToken } from "../../api/client";
 import type { Availability, GuestSessionView, GuestSignIn, SessionView, SignIn, UserView } from "../../api/schema";
@@ -29,10 +29,7 @@ export function useSignIn() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: SignIn) => request<SessionView>("POST", "/session", { body, authenticates: true }),
-    onSuccess: (session) => {
-      client.clear();
-      client.setQueryData(SESSION, enter(session));
-    },
+    onSuccess: (session) => replaceUser(client, enter(session)),
   });
 }
 
@@ -42,8 +39,7 @@ export function useGuestSignIn() {
     mutationFn: (body: GuestSignIn) => request<GuestSessionView>("POST", "/session/guest", { body, authenticates: true }),
     onSuccess: ({ session, consultation_id: consultation }) => {
       sessionStorage.setItem(GUEST_CONSULTATION, consultation);
-      client.clear();
-      client.setQueryData(SESSION, enter(session));
+      replaceUser(client, enter(session));
     },
   });
 }
@@ -53,10 +49,8 @@ export function useSignOut() {
   return useMutation({
     mutationFn: () => request<undefined>("DELETE", "/session", { authenticates: true }),
     onSuccess: () => {
-      setCsrfToken(null);
       sessionStorage.removeItem(GUEST_CONSULTATION);
-      client.clear();
-      client.setQueryData(SESSION, null);
+      forgetSession(client);
     },
   });
 }
@@ -74,9 +68,15 @@ export function guestConsultation(): string | null {
 }
 
 /** Forgets the session that the server no longer knows. */
-export function forgetSession(client: ReturnType<typeof useQueryClient>) {
+export function forgetSession(client: QueryClient) {
   setCsrfToken(null);
-  client.setQueryData(SESSION, null);
+  replaceUser(client, null);
+}
+
+/** Nothing that one person saw may be shown to the next. */
+function replaceUser(client: QueryClient, user: UserView | null) {
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION[0] });
+  client.setQueryData(SESSION, user);
 }
 
 function enter(session: SessionView): UserView {
