@@ -84,5 +84,5 @@ web: web-packages
 	@$(WEB) build -- --logLevel error
 web-packages: web-client/node_modules/.package-lock.json
 web-client/node_modules/.package-lock.json: web-client/package-lock.json
-	npm --prefix web-client install --no-save --no-audit --no-fund --loglevel error
+	npm --prefix web-client ci --no-audit --no-fund --loglevel error
 	@touch $@

@@ -2,16 +2,20 @@
 
 pub mod app;
 pub mod certificate;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod demo;
 pub mod domain;
 pub mod error;
 pub mod gateway;
 pub mod http;
 pub mod ids;
+pub mod lifecycle;
 pub mod media;
 pub mod metrics;
+pub mod model;
 pub mod signalling;
 pub mod store;
 pub mod tasks;

@@ -1,15 +1,10 @@
-//! Logs: the subscriber, and one line per request that never holds a query, a body or a name.
+//! Logs go to standard error, as text for people or JSON for a collector. What is logged where it happens holds ids and
+//! routes, never names, words, tokens or queries.
 
-use std::time::Duration;
-
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
-use crate::metrics::Metrics;
 
 /// Starts logging to standard error. Call it once.
 pub fn start(config: &TelemetryConfig) -> Result<(), ConfigError> {
@@ -21,31 +16,4 @@ pub fn start(config: &TelemetryConfig) -> Result<(), ConfigError> {
         LogFormat::Json => subscriber.json().flatten_event(true).finish().try_init(),
     }
     .map_err(|error| invalid(error.to_string()))
-}
-
-/// Counts every request and logs it: the route as declared (ids left out), never the path or the query.
-pub async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let begun = tokio::time::Instant::now();
-    let response = next.run(request).await;
-    let elapsed: Duration = begun.elapsed();
-    let status = response.status();
-    let class = match status.as_u16() {
-        0..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        _ => "5xx",
-    };
-    metrics.http_requests_total.with_label_values(&[class]).inc();
-    metrics.http_request_seconds.observe(elapsed.as_secs_f64());
-    let request_id =
-        response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or("-").to_owned();
-    let (status, duration_ms) = (status.as_u16(), u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-    if status >= 500 {
-        tracing::warn!(%method, route, status, duration_ms, request_id, "http request");
-    } else {
-        tracing::debug!(%method, route, status, duration_ms, request_id, "http request");
-    }
-    response
 }

@@ -1,5 +1,7 @@
 //! A bad configuration file is refused with the key, the reason and the file.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use std::io::Write;
 
 use control_plane::config::{Config, LogFormat};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -42,12 +42,20 @@ const SECURITY_HEADERS: [(HeaderName, &str); 8] = [
     ),
 ];
 
-/// Names the request, then completes whatever comes back.
-pub async fn identify(request: Request, next: Next) -> Response {
+/// Outermost: names and counts the request, then completes whatever comes back.
+pub async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = format!("req_{}", Uuid::new_v4().simple());
     let is_api = request.uri().path().starts_with("/api/");
-    let span = tracing::info_span!("http.request", request_id = %id);
-    let mut response = next.run(request).instrument(span).await;
+    let route =
+        request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let span = tracing::info_span!("http.request", request_id = %id, method = %request.method(), route);
+    let started = app.clock.now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let duration = app.clock.now().since(started);
+    app.metrics.http_request_seconds.observe(duration.as_secs_f64());
+    app.metrics.http_requests_total.with_label_values(&[class(response.status())]).inc();
+    let (status, duration_ms) = (response.status().as_u16(), duration.as_millis());
+    span.in_scope(|| tracing::debug!(status, duration_ms, "request"));
     complete(&mut response, &id);
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -60,6 +68,16 @@ pub async fn identify(request: Request, next: Next) -> Response {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+const fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
 }
 
 /// Writes the body of an error, which an [`ApiError`] leaves to us because it does not know the request's id.

@@ -12,7 +12,6 @@ use super::routes::{consultations, health, invites, session, transcripts, users}
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;
-use crate::telemetry::observe;
 use crate::web;
 
 /// The whole product as one service.
@@ -46,8 +45,7 @@ pub fn router(app: App) -> Router {
         .route("/api/{*path}", any(no_such_route))
         .fallback(web::serve)
         .layer(CatchPanicLayer::custom(|_| after_panic()))
-        .layer(from_fn(identify))
-        .layer(from_fn_with_state(app.metrics.clone(), observe))
+        .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app)
 }
 

@@ -17,6 +17,7 @@ use crate::ids::{ConsultationId, TenantId};
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::tasks::Tasks;
 
 /// Answered once every caption that the media node had sent before is kept.
 pub(super) type FlushRequest = oneshot::Sender<()>;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) media: MediaNodes,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    pub(super) tasks: Tasks,
     pub(super) flush: mpsc::Sender<FlushRequest>,
     /// Number of the first utterance of this run.
     pub(super) first_utterance: u64,
@@ -204,13 +206,21 @@ impl Hub {
 
     /// Ends the call: returns once the last final caption is kept and everyone has been told, some seconds later at
     /// most. Call it after the consultation's new state is committed.
+    ///
+    /// Carried through even if the caller is dropped halfway, as an HTTP handler is when its client goes away.
     pub async fn end_consultation(&self, consultation: ConsultationId) {
         let now = self.now();
         self.lock().begin_end(consultation, now);
-        self.shared.media.close_room(RoomId::from_uuid(consultation.uuid())).await;
-        self.flush_captions().await;
-        let work = self.lock().end(consultation, now);
-        self.carry_out(consultation, work).await;
+        let (hub, (done, ended)) = (self.clone(), oneshot::channel());
+        self.shared.tasks.spawn_job(async move {
+            hub.shared.media.close_room(RoomId::from_uuid(consultation.uuid())).await;
+            hub.flush_captions().await;
+            let work = hub.lock().end(consultation, now);
+            hub.carry_out(consultation, work).await;
+            // The caller may be gone.
+            let _ = done.send(());
+        });
+        let _ = ended.await;
     }
 
     /// Waits until every caption sent so far is kept.

@@ -7,7 +7,9 @@ import { until } from "./until";
 export interface ShownCaption {
   participant: string;
   state: string;
-  text: string;
+  /** The name before the words. */
+  speaker: string;
+  words: string;
 }
 
 /** What one peer connection received so far, without streams that never carried anything. */
@@ -68,8 +70,7 @@ export class Person {
   async cameraShown(): Promise<void> {
     await until("the camera preview", () =>
       this.tab.evaluate(() => {
-        const preview = document.querySelector<HTMLVideoElement>('[data-testid="lobby-preview"]');
-        const video = preview instanceof HTMLVideoElement ? preview : (preview as Element | null)?.querySelector("video");
+        const video = document.querySelector<HTMLVideoElement>('[data-testid="lobby-preview"] video');
         return (video?.videoWidth ?? 0) > 0;
       }),
     );
@@ -83,10 +84,9 @@ export class Person {
   }
 
   private async setConsentInLobby(captions: boolean): Promise<void> {
-    const given = await this.tab.evaluate(() => {
-      const control = document.querySelector('[data-testid="lobby-consent"]');
-      return control?.getAttribute("aria-checked") === "true" || (control as HTMLInputElement | null)?.checked === true;
-    });
+    const given = await this.tab.evaluate(
+      () => document.querySelector('[data-testid="lobby-consent"]')?.getAttribute("aria-checked") === "true",
+    );
     if (given !== captions) await this.tab.click(testid("lobby-consent"));
   }
 
@@ -135,11 +135,11 @@ export class Person {
 
   async captionsOnScreen(): Promise<ShownCaption[]> {
     return this.tab.evaluate(() =>
-      [...document.querySelectorAll<HTMLElement>('[data-testid="caption-line"]')].map((line) => ({
-        participant: line.dataset["participant"] ?? "",
-        state: line.dataset["state"] ?? "",
-        text: line.innerText,
-      })),
+      [...document.querySelectorAll<HTMLElement>('[data-testid="caption-line"]')].map((line) => {
+        const [speaker = "", ...said] = line.innerText.split(": ");
+        const { participant = "", state = "" } = line.dataset;
+        return { participant, state, speaker, words: said.join(": ") };
+      }),
     );
   }
 

@@ -1,0 +1,276 @@
+//! The command line.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::app::open_store;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::password::Passwords;
+use crate::domain::time::Timestamp;
+use crate::domain::user::{Role, normalise_email};
+use crate::lifecycle::{self, ServeOptions};
+use crate::model::{self, Model};
+use crate::store::NewUser;
+use crate::store::Store;
+use crate::{crypto, telemetry};
+
+/// Self-hosted medical video consultations with live captions.
+#[derive(Parser)]
+#[command(name = "auscult", version)]
+pub struct Cli {
+    /// Configuration file; the embedded defaults fill what it leaves out.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// Where everything is kept; overrides `data.folder`.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(ServeArgs),
+    /// Say whether the configuration is good, else which key is wrong.
+    CheckConfig,
+    /// Whisper models for captions.
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Accounts.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Bring the database's schema up to date and stop.
+    Migrate,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Seed a doctor and a patient into an empty database; caption with the demonstration model. Not for production.
+    #[arg(long)]
+    demo: bool,
+    /// Download this model in the background and caption with it once it is there.
+    #[arg(long, value_name = "NAME", value_parser = Model::named)]
+    fetch_model: Option<&'static Model>,
+}
+
+#[derive(Subcommand)]
+enum ModelCommand {
+    /// Download a model, resuming an earlier attempt, and check its SHA-256.
+    Fetch {
+        #[arg(value_parser = Model::named)]
+        name: &'static Model,
+        /// Folder for it; `models` in the data folder otherwise.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Make an account and print its random password.
+    CreateUser {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        role: RoleArg,
+        /// A doctor's field.
+        #[arg(long, default_value = "")]
+        specialty: String,
+    },
+}
+
+/// Roles that sign in with a password.
+#[derive(Clone, Copy, ValueEnum)]
+enum RoleArg {
+    Patient,
+    Doctor,
+    Admin,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Patient => Self::Patient,
+            RoleArg::Doctor => Self::Doctor,
+            RoleArg::Admin => Self::Admin,
+        }
+    }
+}
+
+impl Cli {
+    /// Carries out the command; an error has been told when this returns.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&anyhow!(error).context("asynchronous runtime")),
+        };
+        let result = runtime.block_on(self.dispatch());
+        // After the grace period nothing is waited for any more.
+        runtime.shutdown_timeout(Duration::from_millis(200));
+        match result {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => fail(&error),
+        }
+    }
+
+    async fn dispatch(self) -> anyhow::Result<bool> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(folder) = self.data {
+            config.data.folder = folder;
+        }
+        telemetry::start(&config.telemetry)?;
+        match self.command {
+            Command::Serve(ServeArgs { demo, fetch_model }) => {
+                return lifecycle::serve(config, ServeOptions { demo, fetch_model }).await;
+            }
+            Command::CheckConfig => {
+                let first = config.media.first_port;
+                say(&format!(
+                    "The configuration is good. HTTPS on {}, media from port {first}.",
+                    config.http.listen
+                ));
+            }
+            Command::Model(ModelCommand::Fetch { name, dir }) => {
+                let folder = dir.unwrap_or_else(|| config.data.models_folder());
+                let path = model::fetch(name, &config.models.base_url, &folder, show_progress()).await?;
+                say(&format!("\nwhisper.model = \"{}\"", path.display()));
+            }
+            Command::Admin(AdminCommand::CreateUser { email, name, role, specialty }) => {
+                let (store, _) = open_store(&config, &Clock::System).await?;
+                let account = NewAccount { email, name, role: role.into(), specialty };
+                let password = create_account(&store, account, Clock::System.now()).await?;
+                store.close().await;
+                say(&format!("Password, shown this once: {password}"));
+            }
+            Command::Migrate => {
+                let (store, _) = open_store(&config, &Clock::System).await?;
+                store.close().await;
+                say("The database is up to date.");
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// An account that signs in with a password.
+pub struct NewAccount {
+    pub email: String,
+    pub name: String,
+    pub role: Role,
+    pub specialty: String,
+}
+
+/// Makes the account and returns its random password, which is kept nowhere but as its hash.
+pub async fn create_account(store: &Store, account: NewAccount, now: Timestamp) -> anyhow::Result<String> {
+    let email =
+        normalise_email(&account.email).ok_or_else(|| anyhow!("{} is no e-mail address", account.email))?;
+    let password = readable_password()?;
+    let hash = Passwords::new()?.hash(&password).await?;
+    let user = NewUser {
+        email: Some(email),
+        name: account.name,
+        role: account.role,
+        specialty: account.specialty,
+        password_hash: Some(hash),
+    };
+    store.create_user(&user, now).await.with_context(|| format!("account {}", account.email))?;
+    Ok(password)
+}
+
+/// 100 random bits as five groups of four characters that are hard to confuse.
+fn readable_password() -> anyhow::Result<String> {
+    const ALPHABET: [char; 32] = [
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v',
+        'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7', '8', '9',
+    ];
+    let random = crypto::random::<20>()?;
+    let characters: Vec<char> =
+        random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32))).copied().collect();
+    let groups: Vec<String> = characters.chunks(4).map(|group| group.iter().collect()).collect();
+    Ok(groups.join("-"))
+}
+
+/// For people, on standard output; logs go to standard error.
+pub(crate) fn say(text: &str) {
+    // A closed standard output is no reason to stop.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "auscult: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// A bar on a terminal, a line per ten percent elsewhere.
+fn show_progress() -> impl FnMut(u64, Option<u64>) + Send {
+    let is_terminal = std::io::stderr().is_terminal();
+    let mut steps = model::Steps::default();
+    move |done, total| {
+        let mut stderr = std::io::stderr();
+        let _ = match (is_terminal, total) {
+            (true, Some(total)) => {
+                let percent = model::percent(done, total);
+                let filled = "#".repeat(usize::from(percent) / 2);
+                write!(
+                    stderr,
+                    "\r[{filled:<50}] {percent:>3} %  {} of {} MB",
+                    done / 1_000_000,
+                    total / 1_000_000
+                )
+            }
+            (true, None) => write!(stderr, "\r{} MB", done / 1_000_000),
+            (false, total) => match steps.next(done, total) {
+                Some(percent) => writeln!(stderr, "{percent} %"),
+                None => Ok(()),
+            },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_documents_promise_is_understood() {
+        for line in [
+            "auscult serve --demo --fetch-model base.en --data /tmp/x",
+            "auscult serve --config /etc/auscult.toml",
+            "auscult check-config --config /etc/auscult.toml",
+            "auscult model fetch base.en --dir models",
+            "auscult admin create-user --email a@b.c --name Ada --role doctor --specialty Cardiology",
+            "auscult migrate",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in ["auscult", "auscult serve --fetch-model huge", "auscult admin create-user --role guest"]
+        {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_long_and_differ() {
+        let (one, two) = (readable_password().unwrap(), readable_password().unwrap());
+        assert_eq!(one.len(), 24);
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,158 @@
+//! From start to stop: the port opens, signals arrive, calls are told, captions are flushed, an exit code comes out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::gateway::Gateway;
+use crate::model::Model;
+use crate::{certificate, demo, http, model};
+
+/// What the command line adds to the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServeOptions {
+    /// Seed a demonstration clinic into an empty database, caption with the demonstration model.
+    pub demo: bool,
+    /// Download this model in the background and caption with it once it is there.
+    pub fetch_model: Option<&'static Model>,
+}
+
+/// A server that accepts connections.
+pub struct Server {
+    pub app: App,
+    /// With the port that the system chose, if it was asked to.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Returns once the port is open.
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let http = config.http.clone();
+        let folder = config.data.folder.clone();
+        let app = App::build(config, clock).await?;
+        let tls = certificate::server_config(&http, &folder, app.clock.now())?;
+        let gateway = Gateway::bind(&http, tls, app.metrics.clone(), app.tasks.clone()).await?;
+        let address = gateway.local_addr().context("http.listen")?;
+        app.tasks.spawn("gateway", gateway.serve(http::router::router(app.clone())));
+        Ok(Self { app, address })
+    }
+
+    /// Stops within the grace period: people are told, requests finish, the last captions are kept. `false` when
+    /// something had to be cut off.
+    pub async fn stop(self) -> bool {
+        let grace = Duration::from_secs(self.app.config.http.shutdown_grace_s);
+        tokio::time::timeout(grace, self.drain()).await.is_ok()
+    }
+
+    async fn drain(self) {
+        let Self { app, .. } = self;
+        app.tasks.stopping().cancel();
+        app.hub.drain();
+        app.media.shutdown().await;
+        app.tasks.wait().await;
+        app.store.close().await;
+    }
+}
+
+/// Runs until a signal or a failed task. `Ok(true)` after an orderly stop that was asked for.
+pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<bool> {
+    // Before anything starts, so that no early signal kills half a server.
+    let mut signals = Signals::new().context("signals")?;
+    tracing::info!(configuration = %config.redacted(), "starting");
+    config.whisper.demonstration_fallback |= options.demo;
+    let fetch = options.fetch_model.filter(|_| config.whisper.model.as_os_str().is_empty());
+    let model_path = fetch.map(|model| model.path_in(&config.data.models_folder()));
+    let present = model_path.clone().filter(|path| path.is_file());
+    if let Some(path) = &present {
+        config.whisper.model.clone_from(path);
+    }
+    let server = Server::start(config, Clock::System).await?;
+    announce(&server, options.demo).await?;
+    if let (Some(model), None) = (fetch, present) {
+        server.app.tasks.spawn_job(fetch_in_background(server.app.clone(), model));
+    }
+    tokio::select! {
+        name = signals.next() => tracing::info!(signal = name, "stopping"),
+        () = server.app.tasks.stopping().cancelled() => {}
+    }
+    let failed = server.app.tasks.has_failed();
+    let orderly = tokio::select! {
+        orderly = server.stop() => orderly,
+        name = signals.next() => {
+            tracing::warn!(signal = name, "second signal, stopping at once");
+            false
+        }
+    };
+    tracing::info!(orderly, "stopped");
+    Ok(orderly && !failed)
+}
+
+async fn announce(server: &Server, is_demo: bool) -> anyhow::Result<()> {
+    let address = server.address;
+    let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let configured = &server.app.config.http.public_url;
+    let url =
+        if configured.is_empty() { format!("https://{host}:{}", address.port()) } else { configured.clone() };
+    if is_demo {
+        demo::prepare(&server.app).await.context("demonstration clinic")?;
+    }
+    crate::cli::say(&format!("\nAuscult is ready: {url}\n"));
+    Ok(())
+}
+
+/// Captions go on with what is there until the download is complete; a failure is one line.
+async fn fetch_in_background(app: App, model: &'static Model) {
+    let folder = app.config.data.models_folder();
+    let download = model::fetch(model, &app.config.models.base_url, &folder, log_progress(model.name));
+    let fetched = app.tasks.stopping().run_until_cancelled(download).await;
+    let replaced = match fetched {
+        None => return,
+        Some(Err(error)) => Err(error.to_string()),
+        Some(Ok(path)) => replace_model(&app, path).await,
+    };
+    if let Err(why) = replaced {
+        tracing::warn!(model = model.name, why, "captions go on without the model that was to be fetched");
+    }
+}
+
+async fn replace_model(app: &App, path: PathBuf) -> Result<(), String> {
+    let status = app.media.replace_model(path).await?;
+    tracing::info!(?status, "captions use the fetched model");
+    app.hub.caption_service_changed();
+    Ok(())
+}
+
+fn log_progress(name: &'static str) -> impl FnMut(u64, Option<u64>) + Send {
+    let mut steps = model::Steps::default();
+    move |done, total| {
+        if let Some(percent) = steps.next(done, total) {
+            tracing::info!(model = name, percent, "fetching a model");
+        }
+    }
+}
+
+/// SIGTERM (systemd, containers) and SIGINT (Ctrl-C).
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
