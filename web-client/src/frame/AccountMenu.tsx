@@ -1,5 +1,6 @@
 import { LogOut, Monitor, Moon, Sun } from "lucide-react";
 import { useState } from "react";
+import { useNavigate } from "react-router";
 
 import { useUser } from "../features/session/RequireSession";
 import { useSignOut } from "../features/session/session";
@@ -20,7 +21,17 @@ export function AccountMenu() {
   const user = useUser();
   const signOut = useSignOut();
   const toast = useToast();
+  const navigate = useNavigate();
   const [theme, setTheme] = useState(chosenTheme);
+  const leave = async () => {
+    try {
+      await signOut.mutateAsync();
+      // Without "next": whoever signs in now starts at their own home.
+      await navigate("/signin", { replace: true });
+    } catch (error) {
+      toast({ tone: "danger", text: t.errors[codeOf(error)].title });
+    }
+  };
   return (
     <Menu
       trigger={
@@ -44,10 +55,7 @@ export function AccountMenu() {
         }}
       />
       <MenuSeparator />
-      <MenuItem
-        icon={LogOut}
-        onSelect={() => signOut.mutate(undefined, { onError: (error) => toast({ tone: "danger", text: t.errors[codeOf(error)].title }) })}
-      >
+      <MenuItem icon={LogOut} onSelect={() => void leave()}>
         {t.frame.signOut}
       </MenuItem>
     </Menu>
