@@ -1,0 +1,168 @@
+//! The test application behind its real port: TLS, HTTP and WebSockets as a browser speaks them.
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "every test file uses its own part of it, and may fail anywhere"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_plane::certificate;
+use control_plane::config::HttpConfig;
+use control_plane::gateway::Gateway;
+use control_plane::http::router::router;
+use futures::{SinkExt, StreamExt};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::header;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use crate::support::{Client, Consultation, ORIGIN, TestApp};
+
+/// Nothing here should take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct Live {
+    pub app: TestApp,
+    pub address: SocketAddr,
+    /// Trusts the certificate that the server made for itself, and nothing else.
+    pub tls: Arc<ClientConfig>,
+}
+
+impl Live {
+    pub async fn start() -> Self {
+        Self::start_with(HttpConfig::default()).await
+    }
+
+    pub async fn start_with(http: HttpConfig) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let app = TestApp::start().await;
+        let http = HttpConfig { listen: ([127, 0, 0, 1], 0).into(), ..http };
+        // A certificate lives in the time of its client, and that is now.
+        let now = control_plane::clock::Clock::System.now();
+        let tls = certificate::server_config(&http, app.folder.path(), now).unwrap();
+        let (metrics, tasks) = (app.app.metrics.clone(), app.app.tasks.clone());
+        let gateway = Gateway::bind(&http, tls, metrics, tasks).await.unwrap();
+        let address = gateway.local_addr().unwrap();
+        app.app.tasks.spawn("gateway", gateway.serve(router(app.app.clone())));
+
+        let mut roots = RootCertStore::empty();
+        let own = CertificateDer::from_pem_file(app.folder.path().join("certificate.pem")).unwrap();
+        roots.add(own).unwrap();
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Self { app, address, tls: Arc::new(tls) }
+    }
+
+    /// Opens the signalling socket as a page of `origin` would; the error is the HTTP status.
+    pub async fn socket_from(&self, origin: Option<&str>) -> Result<Socket, u16> {
+        let url = format!("wss://localhost:{}/api/v1/signal", self.address.port());
+        let mut request = url.into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let connector = Connector::Rustls(Arc::clone(&self.tls));
+        match client_async_tls_with_config(request, stream, None, Some(connector)).await {
+            Ok((stream, _)) => Ok(Socket(stream)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub async fn socket(&self) -> Socket {
+        self.socket_from(Some(ORIGIN)).await.unwrap()
+    }
+
+    /// A one-time ticket for this person.
+    pub async fn ticket(&self, consultation: &Consultation, who: &Client) -> String {
+        let view = who.post(&consultation.path("ticket"), json!({})).await.expect(200);
+        view["ticket"].as_str().unwrap().to_owned()
+    }
+
+    /// A socket that has been welcomed, and the welcome.
+    pub async fn join(&self, consultation: &Consultation, who: &Client) -> (Socket, Value) {
+        let ticket = self.ticket(consultation, who).await;
+        let mut socket = self.socket().await;
+        socket.send(&authenticate(&ticket)).await;
+        let welcome = socket.expect("welcome").await;
+        (socket, welcome)
+    }
+}
+
+pub fn authenticate(ticket: &str) -> Value {
+    json!({"type": "authenticate", "version": 1, "ticket": ticket})
+}
+
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// What a browser sees next.
+#[derive(Debug, PartialEq)]
+pub enum Frame {
+    Message(Value),
+    Closed(u16),
+    /// The connection broke without a close frame.
+    Lost,
+}
+
+impl Socket {
+    pub async fn send(&mut self, message: &Value) {
+        self.send_text(&message.to_string()).await;
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        // The server may have closed already; what it said is what a test looks at.
+        let _ = self.0.send(Message::text(text)).await;
+    }
+
+    pub async fn next(&mut self) -> Frame {
+        loop {
+            let next = timeout(PATIENCE, self.0.next()).await.expect("the server says something in time");
+            match next {
+                Some(Ok(Message::Text(text))) => return Frame::Message(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(Some(frame)))) => return Frame::Closed(frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Frame::Lost,
+            }
+        }
+    }
+
+    /// The next message; it must be of this type.
+    #[track_caller]
+    pub fn expect<'a>(&'a mut self, kind: &'a str) -> impl Future<Output = Value> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.next().await {
+                Frame::Message(message) if message["type"] == kind => message,
+                other => panic!("{caller}: expected {kind}, got {other:?}"),
+            }
+        }
+    }
+
+    /// Skips messages until the socket closes; returns the last error told and the close code.
+    pub async fn closed(&mut self) -> (Option<String>, u16) {
+        let mut code = None;
+        loop {
+            match self.next().await {
+                Frame::Message(message) if message["type"] == "error" => {
+                    code = message["code"].as_str().map(ToOwned::to_owned);
+                }
+                Frame::Message(_) => {}
+                Frame::Closed(close) => return (code, close),
+                Frame::Lost => panic!("lost without a close frame, after {code:?}"),
+            }
+        }
+    }
+
+    /// Goes away as a crashed browser does.
+    pub fn vanish(self) {
+        drop(self);
+    }
+}
