@@ -101,6 +101,11 @@ fn hash_blocking(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, Passwor
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use futures::StreamExt;
+    use futures::stream::FuturesUnordered;
+
     use super::*;
 
     #[tokio::test]
@@ -127,10 +132,19 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_refused_and_leaves_room_afterwards() {
         let passwords = Passwords::new().unwrap();
-        let flood = (0..RUNNING + QUEUED + 8).map(|_| passwords.run(|_| std::hint::black_box(())));
-        let outcomes = futures::future::join_all(flood).await;
-        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(PasswordError::Busy))).count();
-        assert_eq!(refused, 8);
+        // Every piece of work waits until the gate falls.
+        let (gate, waiting) = mpsc::channel::<()>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let work = || {
+            let waiting = Arc::clone(&waiting);
+            passwords.run(move |_| assert!(waiting.lock().unwrap().recv().is_err()))
+        };
+        let mut flood: FuturesUnordered<_> = (0..RUNNING + QUEUED + 8).map(|_| work()).collect();
+        for _ in 0..8 {
+            assert!(matches!(flood.next().await, Some(Err(PasswordError::Busy))));
+        }
+        drop(gate);
+        assert!(flood.all(|outcome| async move { outcome.is_ok() }).await);
         assert!(passwords.run(|_| ()).await.is_ok());
     }
 }
