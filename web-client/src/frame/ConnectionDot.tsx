@@ -22,7 +22,7 @@ export function ConnectionDot() {
   );
 }
 
-export function useConnectionLost(): boolean {
+function useConnectionLost(): boolean {
   // Re-renders whenever a request starts or ends.
   useIsFetching();
   const queries = useQueryClient().getQueryCache().getAll();

@@ -1,7 +1,7 @@
 import { en } from "../locales/en";
 
 /** Every text of the client. A text with a changing part is a function of it. */
-export type Dictionary = typeof en;
+type Dictionary = typeof en;
 
 const DICTIONARIES: Record<string, Dictionary> = { en };
 

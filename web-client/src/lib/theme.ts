@@ -1,4 +1,4 @@
-export type Theme = "system" | "light" | "dark";
+type Theme = "system" | "light" | "dark";
 
 // public/theme.js reads the same key before the first paint.
 const KEY = "auscult.theme";

@@ -1,4 +1,4 @@
-import { locale } from "./i18n";
+import { locale, t } from "./i18n";
 
 /** Milliseconds since the Unix epoch. */
 type Timestamp = number;
@@ -10,8 +10,7 @@ const FULL_DAY = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeri
 const RELATIVE = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY_MS = 24 * HOUR;
+const DAY_MS = 24 * 60 * MINUTE;
 
 /** "14:05" */
 export function clockTime(at: Timestamp): string {
@@ -36,18 +35,10 @@ export function fullDay(at: Timestamp): string {
   return FULL_DAY.format(at);
 }
 
-/** "12 minutes ago", "now". */
-export function ago(at: Timestamp, now: Timestamp): string {
-  const passed = Math.max(0, now - at);
-  if (passed < MINUTE) return RELATIVE.format(0, "second");
-  if (passed < HOUR) return RELATIVE.format(-Math.floor(passed / MINUTE), "minute");
-  if (passed < DAY_MS) return RELATIVE.format(-Math.floor(passed / HOUR), "hour");
-  return RELATIVE.format(-Math.floor(passed / DAY_MS), "day");
-}
-
-/** A duration in whole minutes below an hour, else hours and minutes: "12 min", "1 hr 5 min". */
+/** "less than a minute", "12 min", "1 hr 5 min". */
 export function duration(milliseconds: number): string {
-  const minutes = Math.max(0, Math.floor(milliseconds / MINUTE));
+  const minutes = Math.floor(milliseconds / MINUTE);
+  if (minutes < 1) return t.ui.underAMinute;
   const unit = (value: number, name: "hour" | "minute") =>
     new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
   if (minutes < 60) return unit(minutes, "minute");

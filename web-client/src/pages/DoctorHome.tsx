@@ -7,14 +7,17 @@ import { OwnConsultation } from "../features/consultation/OwnConsultation";
 import { QueueItem } from "../features/consultation/QueueItem";
 import { useConsultations } from "../features/consultation/queries";
 import { useUser } from "../features/session/RequireSession";
+import { useSetAvailability } from "../features/session/session";
 import { useNow, usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
 import { isSameDay, longDay } from "../lib/time";
 import { Banner } from "../ui/Banner";
+import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
 import { Loaded } from "../ui/Loaded";
 import { SkeletonList } from "../ui/Skeleton";
 import { Badge } from "../ui/StatusPill";
+import { useToast } from "../ui/Toast";
 
 export function DoctorHome() {
   const user = useUser();
@@ -28,16 +31,32 @@ export function DoctorHome() {
         <h1 className="text-2xl font-semibold">{t.consultation.todayTitle}</h1>
         <p className="text-ink-soft">{longDay(now)}</p>
       </div>
-      {user.availability === "offline" && (
-        <Banner tone="neutral" icon={CircleOff}>
-          {t.consultation.offlineNote}
-        </Banner>
-      )}
+      {user.availability === "offline" && <OfflineNote />}
       <CaptionServiceNote />
       <Loaded query={consultations} loading={<SkeletonList label={t.consultation.queueLoading} />}>
         {(all) => <Day consultations={all} userId={user.id} now={now} />}
       </Loaded>
     </div>
+  );
+}
+
+function OfflineNote() {
+  const set = useSetAvailability();
+  const toast = useToast();
+  const goOnline = () =>
+    set.mutate("online", { onError: () => toast({ tone: "danger", text: t.frame.availability.failed }) });
+  return (
+    <Banner
+      tone="neutral"
+      icon={CircleOff}
+      action={
+        <Button variant="secondary" busy={set.isPending} onClick={goOnline}>
+          {t.consultation.goOnline}
+        </Button>
+      }
+    >
+      {t.consultation.offlineNote}
+    </Banner>
   );
 }
 

@@ -3,7 +3,7 @@ import { ArrowRight, Link2Off } from "lucide-react";
 import { useLayoutEffect, useState } from "react";
 import { useForm } from "react-hook-form";
 import { useLocation, useNavigate } from "react-router";
-import { z } from "../lib/validation";
+import { line, z } from "../lib/validation";
 
 import { useGuestSignIn } from "../features/session/session";
 import { PlainFrame } from "../frame/PlainFrame";
@@ -46,7 +46,7 @@ export function Guest() {
 }
 
 const FORM = z.object({
-  name: z.string().trim().min(1, t.session.guestNameMissing).max(80, t.session.guestNameLong),
+  name: line(t.session.guestNameMissing, 80, t.session.guestNameLong),
 });
 
 function GuestForm({ secret }: { secret: string }) {

@@ -21,8 +21,8 @@ import { IconButton } from "../ui/IconButton";
 const POINT_ICONS = [Video, Captions, FileLock2];
 
 const FORM = z.object({
-  email: z.string().trim().min(1, t.session.emailMissing).pipe(z.email(t.session.emailWrong)),
-  password: z.string().min(1, t.session.passwordMissing),
+  email: z.string().check(z.trim(), z.minLength(1, { error: t.session.emailMissing, abort: true }), z.email(t.session.emailWrong)),
+  password: z.string().check(z.minLength(1, t.session.passwordMissing)),
 });
 
 export function SignIn() {

@@ -27,7 +27,7 @@ export function Banner({ tone, title, children, action, icon, live }: BannerProp
   const look = LOOK[tone];
   const Icon = icon ?? look.symbol;
   return (
-    <div role={live} className={cx("flex flex-wrap items-start gap-x-4 gap-y-3 rounded-card border p-4 text-ink", look.box)}>
+    <div role={live} className={cx("flex flex-wrap items-center gap-x-4 gap-y-3 rounded-card border p-4 text-ink", look.box)}>
       <div className="flex min-w-60 flex-1 gap-3">
         <Icon aria-hidden className={cx("mt-0.5 size-5 shrink-0", look.icon)} />
         <div className="flex flex-col gap-0.5">

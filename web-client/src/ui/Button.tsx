@@ -5,8 +5,8 @@ import { Link, type LinkProps } from "react-router";
 import { cx } from "../lib/classes";
 import { Spinner } from "./Spinner";
 
-export type ButtonVariant = "primary" | "secondary" | "quiet" | "danger";
-export type ButtonSize = "md" | "lg";
+type ButtonVariant = "primary" | "secondary" | "quiet" | "danger";
+type ButtonSize = "md" | "lg";
 
 const VARIANT: Record<ButtonVariant, string> = {
   primary: "bg-brand text-brand-ink hover:bg-brand-hover",
@@ -20,7 +20,7 @@ const SIZE: Record<ButtonSize, string> = {
   lg: "min-h-13 px-6 py-3 text-lg",
 };
 
-export function buttonClass(variant: ButtonVariant = "primary", size: ButtonSize = "md"): string {
+function buttonClass(variant: ButtonVariant = "primary", size: ButtonSize = "md"): string {
   return cx(
     "inline-flex items-center justify-center gap-2 rounded-control font-semibold text-center transition-colors duration-150",
     "disabled:cursor-not-allowed disabled:opacity-55 aria-disabled:cursor-progress",
@@ -35,7 +35,7 @@ interface Looks {
   icon?: LucideIcon;
 }
 
-export interface ButtonProps extends ComponentProps<"button">, Looks {
+interface ButtonProps extends ComponentProps<"button">, Looks {
   /** Work is under way: the button keeps its place and focus, and a second press does nothing. */
   busy?: boolean;
 }

@@ -4,7 +4,7 @@ import type { ComponentProps } from "react";
 import { cx } from "../lib/classes";
 import { Tooltip } from "./Tooltip";
 
-export type IconButtonVariant = "plain" | "solid" | "off" | "danger";
+type IconButtonVariant = "plain" | "solid" | "off" | "danger";
 
 const VARIANT: Record<IconButtonVariant, string> = {
   plain: "text-ink-soft hover:bg-raised hover:text-ink",
@@ -14,7 +14,7 @@ const VARIANT: Record<IconButtonVariant, string> = {
   danger: "bg-danger-solid text-white hover:bg-danger-solid-hover",
 };
 
-export interface IconButtonProps extends Omit<ComponentProps<"button">, "children"> {
+interface IconButtonProps extends Omit<ComponentProps<"button">, "children"> {
   icon: LucideIcon;
   /** Read aloud and shown as a tooltip. */
   label: string;

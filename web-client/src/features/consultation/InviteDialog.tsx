@@ -2,7 +2,7 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { Check, Copy, Link2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { useForm } from "react-hook-form";
-import { z } from "../../lib/validation";
+import { line, z } from "../../lib/validation";
 
 import type { InviteView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
@@ -43,7 +43,7 @@ function InviteSteps({ consultationId, onClose }: { consultationId: string; onCl
 }
 
 const FORM = z.object({
-  label: z.string().trim().min(1, t.consultation.inviteMissing).max(60, t.consultation.inviteLong),
+  label: line(t.consultation.inviteMissing, 60, t.consultation.inviteLong),
 });
 
 function InviteForm({ consultationId, onMade }: { consultationId: string; onMade: (made: Made) => void }) {

@@ -18,11 +18,11 @@ const LONGEST = 2000;
 
 const FORM = z.object({
   specialty: z.string(),
-  reason: z
-    .string()
-    .trim()
-    .min(SHORTEST, t.consultation.reasonShort)
-    .max(LONGEST, t.consultation.reasonLong(LONGEST)),
+  reason: z.string().check(
+    z.trim(),
+    z.minLength(SHORTEST, t.consultation.reasonShort),
+    z.maxLength(LONGEST, t.consultation.reasonLong(LONGEST)),
+  ),
 });
 
 /** The patient asks for a consultation. What was typed stays until the server has it. */

@@ -26,7 +26,7 @@ export function turnsOf(entries: readonly TranscriptEntryView[]): Turn[] {
   return turns;
 }
 
-export interface Part {
+interface Part {
   text: string;
   match: boolean;
 }

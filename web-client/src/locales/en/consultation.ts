@@ -45,7 +45,6 @@ export const consultation = {
   steps: { requested: "Request sent", accepted: "A doctor accepts", active: "The call opens" },
   stepsLabel: "Where your consultation stands",
   stepDone: "done",
-  stepNow: "now",
   yourReason: "What you wrote",
   join: "Join the call",
   checkDevices: "Check camera and microphone",
@@ -71,7 +70,6 @@ export const consultation = {
   acceptLabel: (patient: string) => `Accept ${patient}`,
   accepted: (patient: string) => `${patient} is yours now.`,
   mine: "Your consultations",
-  mineLoading: "Loading your consultations",
   mineEmptyTitle: "No open consultation",
   mineEmptyText: "Accept someone from the queue; you then start the call from here.",
   start: "Start the call",
@@ -85,7 +83,8 @@ export const consultation = {
   endConfirm: "End for everyone",
   endKeep: "Keep it open",
   completedToday: "Completed today",
-  offlineNote: "You are offline: patients see that no doctor is there. The queue stays readable.",
+  offlineNote: "You are offline: patients don't see you as available. The queue stays readable.",
+  goOnline: "Go online",
   captionsOff: (why: string) => `Captions are unavailable: ${why}`,
   captionsDemonstration: "Captions use the demonstration model with a limited vocabulary. Do not rely on them.",
 
@@ -113,7 +112,6 @@ export const consultation = {
   historyNone: "No consultation matches.",
   historyEmptyTitle: "No earlier consultation",
   historyEmptyText: "Completed and cancelled consultations are listed here, the newest first.",
-  with: (name: string) => `With ${name}`,
   noDoctor: "No doctor",
 
   // One consultation.

@@ -1,11 +1,11 @@
 /** Words of the building blocks. */
 export const ui = {
   close: "Close",
-  cancel: "Cancel",
   retry: "Try again",
   notification: "Notification",
   notifications: "Notifications",
   errorCode: (code: string) => `Code: ${code}`,
   loading: "Loading…",
+  underAMinute: "less than a minute",
   stale: "We can't reach the server. What you see may be out of date; we keep trying.",
 };
