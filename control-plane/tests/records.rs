@@ -240,3 +240,22 @@ async fn every_step_leaves_exactly_one_line_in_the_trail() {
         ("TREAT".into(), "192.0.2.1".into())
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_writers_at_once_lose_nothing() {
+    let app = TestApp::start().await;
+    let consultation = Consultation::active(&app).await;
+    let speaker = participant(&consultation.patient, &consultation).await;
+    let (store, now) = (&app.app.store, app.app.clock.now());
+    let (tenant, id) = (store.tenant(), consultation.id.parse().unwrap());
+    let writes = (0..200).map(|utterance| {
+        let caption = caption(speaker, utterance, "words");
+        async move { store.append_caption(tenant, id, &caption, now).await }
+    });
+    let reads = (0..20).map(|_| consultation.patient.get("/api/v1/session"));
+    let (kept, read) = tokio::join!(futures::future::join_all(writes), futures::future::join_all(reads));
+    assert!(kept.iter().all(|kept| matches!(kept, Ok(true))));
+    assert!(read.iter().all(|reply| reply.status.is_success()));
+    let transcript = consultation.patient.get(&consultation.path("transcript")).await.expect(200);
+    assert_eq!(transcript["entries"].as_array().unwrap().len(), 200);
+}

@@ -1,4 +1,4 @@
-//! The only home of SQL. One text for every statement, on SQLite now and PostgreSQL later (`docs/DECISIONS.md`).
+//! The only home of SQL. One text for every statement, on SQLite and PostgreSQL alike.
 //!
 //! A [`Tx`] is the only way to what patients said and to every write, and [`Tx::commit`] takes an audit entry: dropping
 //! a `Tx` undoes it, so nothing is kept or shown without its line in the trail.

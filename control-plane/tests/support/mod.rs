@@ -29,15 +29,20 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
+    /// On SQLite.
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::fixed(START);
-        Self::open(folder, clock).await
+        Self::start_on("").await
     }
 
-    async fn open(folder: TempDir, clock: Clock) -> Self {
+    /// On the database of `url`; empty for SQLite in the folder.
+    pub(crate) async fn start_on(url: &str) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Clock::fixed(START), url).await
+    }
+
+    async fn open(folder: TempDir, clock: Clock, database_url: &str) -> Self {
         let mut config = Config::default();
         config.data.folder = folder.path().to_owned();
+        config.database.url = database_url.into();
         config.http.public_url = ORIGIN.into();
         config.media.listen = [127, 0, 0, 1].into();
         config.media.first_port = 0;
@@ -49,11 +54,15 @@ impl TestApp {
 
     /// The same installation after its process was stopped and started again.
     pub(crate) async fn restart(self) -> Self {
+        self.stop().await;
+        Self::open(self.folder, self.app.clock.clone(), &self.app.config.database.url).await
+    }
+
+    pub(crate) async fn stop(&self) {
         self.app.tasks.stopping().cancel();
         self.app.media.shutdown().await;
         self.app.tasks.wait().await;
         self.app.store.close().await;
-        Self::open(self.folder, self.app.clock.clone()).await
     }
 
     pub(crate) fn wait(&self, duration: Duration) {
