@@ -1,11 +1,12 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { createBrowserRouter, Outlet, RouterProvider } from "react-router";
+import { createBrowserRouter, RouterProvider } from "react-router";
 
 import { ApiError, whenSignedOut } from "./api/client";
 import { forgetSession } from "./features/session/session";
 import { RequireSession } from "./features/session/RequireSession";
 import { Crashed } from "./frame/Crashed";
 import { Frame } from "./frame/Frame";
+import { RouteFocus } from "./frame/RouteFocus";
 import { Guest } from "./pages/Guest";
 import { Home } from "./pages/Home";
 import { NotFound } from "./pages/NotFound";
@@ -29,7 +30,7 @@ whenSignedOut(() => forgetSession(client));
 /** One line per page. Pages that carry the call are loaded when they are opened. */
 const router = createBrowserRouter([
   {
-    element: <Outlet />,
+    element: <RouteFocus />,
     errorElement: <Crashed />,
     hydrateFallbackElement: <></>,
     children: [

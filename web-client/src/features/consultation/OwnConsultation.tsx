@@ -15,6 +15,7 @@ import { CancelDialog } from "./CancelDialog";
 import { EndDialog } from "./EndDialog";
 import { InviteDialog } from "./InviteDialog";
 import { useStep } from "./queries";
+import { Reason } from "./Reason";
 import { StatePill } from "./StatePill";
 
 /** A doctor's accepted or active consultation: start, join, invite, and the ways to stop it. */
@@ -30,7 +31,7 @@ export function OwnConsultation({ consultation }: { consultation: ConsultationVi
         </div>
         <Actions consultation={consultation} />
       </div>
-      <p className="line-clamp-3 break-words whitespace-pre-line text-ink-soft">{reason}</p>
+      <Reason text={reason} />
       <EnterCall consultation={consultation} />
     </Card>
   );

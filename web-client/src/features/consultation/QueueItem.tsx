@@ -10,6 +10,7 @@ import { Button } from "../../ui/Button";
 import { StatusPill } from "../../ui/StatusPill";
 import { useToast } from "../../ui/Toast";
 import { useStep } from "./queries";
+import { Reason } from "./Reason";
 
 /** Someone who waits for a doctor, with what they wrote. */
 export function QueueItem({ consultation }: { consultation: ConsultationView }) {
@@ -41,7 +42,7 @@ export function QueueItem({ consultation }: { consultation: ConsultationView }) 
             </StatusPill>
             {specialty !== "" && <span className="text-sm text-ink-soft">{specialty}</span>}
           </div>
-          <p className="line-clamp-3 break-words whitespace-pre-line text-ink-soft">{reason}</p>
+          <Reason text={reason} />
         </div>
       </div>
       <Button

@@ -59,6 +59,8 @@ export const consultation = {
   cancelled: "The consultation is cancelled.",
 
   // The doctor's home.
+  reasonMore: "Show all",
+  reasonLess: "Show less",
   todayTitle: "Today",
   queue: "Queue",
   queueLoading: "Loading the queue",
