@@ -237,3 +237,84 @@ impl Segmenter {
         from + quietest * STEP + QUIET / 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Speech-like to the detector: the first sentence of d01, decoded.
+    fn speech() -> Vec<f32> {
+        let packets = crate::transcription::tests::speech::Dialogue::load("d01").doctor;
+        let mut decoder = opus::Decoder::new(16_000, opus::Channels::Mono).unwrap();
+        let mut pcm = Vec::new();
+        for packet in &packets[50..240] {
+            let mut frame = [0.0; 320];
+            decoder.decode_float(packet, &mut frame, false).unwrap();
+            pcm.extend(frame.map(|sample: f32| sample.clamp(-1.0, 1.0)));
+        }
+        pcm
+    }
+
+    fn drain(segmenter: &mut Segmenter) -> Vec<Segment> {
+        let segments: Vec<Segment> = std::iter::from_fn(|| segmenter.next_closed()).collect();
+        for segment in &segments {
+            segmenter.ledger.transcribed += segment.heard();
+        }
+        segments
+    }
+
+    #[test]
+    fn a_sentence_between_silences_is_one_segment_with_its_surroundings() {
+        let speech = speech();
+        let mut segmenter = Segmenter::new();
+        segmenter.audio(&[0.0; 16_000]);
+        segmenter.audio(&speech);
+        segmenter.audio(&[0.0; 16_000]);
+        let segments = drain(&mut segmenter);
+        let [segment] = &segments[..] else { panic!("{} segments", segments.len()) };
+        assert!(segment.speech.start.abs_diff(16_000) < 3_200, "{:?}", segment.speech);
+        assert!(segment.audio.len() as u64 >= segment.speech.end - segment.speech.start + PRE_ROLL);
+        segmenter.flush();
+        assert_eq!(segmenter.ledger.pending(), 0);
+        assert_eq!(segmenter.ledger.received, 32_000 + speech.len() as u64);
+    }
+
+    #[test]
+    fn endless_speech_is_cut_within_the_last_three_seconds_and_nothing_is_lost() {
+        let speech = speech();
+        let mut segmenter = Segmenter::new();
+        for _ in 0..10 {
+            segmenter.audio(&speech);
+        }
+        segmenter.flush();
+        let segments = drain(&mut segmenter);
+        assert!(segments.len() >= 3);
+        for pair in segments.windows(2) {
+            assert!(pair[0].audio.len() as u64 <= LONGEST);
+            assert!(pair[0].audio.len() >= LONGEST as usize - CUT_WITHIN);
+            assert!(pair[0].speech.end <= pair[1].speech.start);
+        }
+        assert_eq!(segmenter.ledger.pending(), 0);
+    }
+
+    #[test]
+    fn losses_inside_and_outside_of_speech_are_gaps_and_pauses_are_silence() {
+        let speech = speech();
+        let mut segmenter = Segmenter::new();
+        segmenter.lost(300);
+        segmenter.audio(&speech[..24_000]);
+        segmenter.lost(4_000);
+        segmenter.audio(&speech[28_000..]);
+        segmenter.paused(3_000);
+        segmenter.lost(40_000);
+        segmenter.paused(100_000);
+        segmenter.audio(&[0.0; 5_000]);
+        segmenter.flush();
+        drain(&mut segmenter);
+        let ledger = segmenter.ledger;
+        assert_eq!(ledger.gap, 300 + 4_000 + 40_000);
+        assert_eq!(ledger.pending(), 0, "{ledger:?}");
+        assert!(ledger.silence >= 105_000);
+        assert_eq!(segmenter.position(), ledger.received);
+    }
+}

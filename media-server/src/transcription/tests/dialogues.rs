@@ -39,7 +39,6 @@ fn transcribe(name: &str, change: impl Fn(Vec<AudioPacket>) -> Vec<AudioPacket>)
         let (said, heard) = (dialogue.text(is_doctor), sim.finals(participant));
         errors += word_errors(&said, &heard);
         total += words(&said).len();
-        println!("{said}\n{heard}");
     }
     sim.assert_revisions();
     (sim, errors, total)

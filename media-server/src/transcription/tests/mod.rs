@@ -7,5 +7,5 @@ mod models;
 mod overload;
 mod sim;
 #[path = "../../../tests/support/speech.rs"]
-mod speech;
+pub(super) mod speech;
 mod threads;
