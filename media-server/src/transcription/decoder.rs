@@ -95,15 +95,12 @@ impl StreamDecoder {
         }
         let ticks = packet::get_nb_samples(&frame.opus, 48_000).unwrap_or(960) as u64;
         self.reorder.taken(frame, ticks);
-        match self.opus.decode_float(&frame.opus, self.output.as_mut_slice(), false) {
-            Ok(count) => {
-                self.counts.decoded += 1;
-                self.emit(count, frame.arrived, sink);
-            }
-            Err(_) => {
-                self.counts.corrupt += 1;
-                sink(Piece::Lost(ticks / 3), frame.arrived);
-            }
+        if let Ok(count) = self.opus.decode_float(&frame.opus, self.output.as_mut_slice(), false) {
+            self.counts.decoded += 1;
+            self.emit(count, frame.arrived, sink);
+        } else {
+            self.counts.corrupt += 1;
+            sink(Piece::Lost(ticks / 3), frame.arrived);
         }
     }
 
@@ -142,6 +139,7 @@ impl StreamDecoder {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test begins at some instant")]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;

@@ -53,6 +53,7 @@ pub(super) fn partial_interval(level: usize) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test begins at some instant")]
 mod tests {
     use super::*;
 

@@ -56,76 +56,47 @@ impl CaptionMetrics {
     }
 
     fn try_register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let make = Maker { registry };
         Ok(Self {
-            tap_dropped_packets_total: add(
-                registry,
-                |opts| IntCounter::with_opts(opts),
+            tap_dropped_packets_total: make.counter(
                 "tap_dropped_packets_total",
                 "Packets dropped because the caption pipeline was behind.",
             )?,
-            opus_frames_total: add(
-                registry,
-                |opts| IntCounterVec::new(opts, &["outcome"]),
+            opus_frames_total: make.counters(
                 "opus_frames_total",
                 "Opus frames by what became of them.",
+                &["outcome"],
             )?,
-            audio_seconds_total: add(
-                registry,
-                |opts| CounterVec::new(opts, &["outcome"]),
+            audio_seconds_total: make.add(
                 "audio_seconds_total",
                 "Seconds of audio by outcome: received = transcribed + silence + gap + withdrawn.",
+                |opts| CounterVec::new(opts, &["outcome"]),
             )?,
             counted: Ledger::default(),
-            inferences_total: add(
-                registry,
-                |opts| IntCounterVec::new(opts, &["kind", "result"]),
+            inferences_total: make.counters(
                 "inferences_total",
                 "Inferences by kind and result.",
+                &["kind", "result"],
             )?,
-            inference_seconds: add(
-                registry,
-                |opts| HistogramVec::new(buckets(opts, &INFERENCES), &["kind"]),
-                "inference_seconds",
-                "Seconds of one inference.",
-            )?,
-            rejected_total: add(
-                registry,
-                |opts| IntCounterVec::new(opts, &["reason"]),
+            inference_seconds: make.add("inference_seconds", "Seconds of one inference.", |opts| {
+                HistogramVec::new(HistogramOpts::from(opts).buckets(INFERENCES.to_vec()), &["kind"])
+            })?,
+            rejected_total: make.counters(
                 "rejected_total",
                 "Hypotheses for finals that were not shown.",
+                &["reason"],
             )?,
-            first_partial_seconds: add(
-                registry,
-                |opts| Histogram::with_opts(buckets(opts, &DELAYS)),
+            first_partial_seconds: make.delay(
                 "first_partial_seconds",
-                "Seconds from the first speech of an utterance to its first partial caption.",
+                "From the first speech of an utterance to its first caption.",
             )?,
-            final_seconds: add(
-                registry,
-                |opts| Histogram::with_opts(buckets(opts, &DELAYS)),
-                "final_seconds",
-                "Seconds from the end of speech to its final caption.",
-            )?,
-            waiting_finals: add(
-                registry,
-                IntGauge::with_opts,
-                "waiting_finals",
-                "Finals waiting for a worker.",
-            )?,
-            lag_seconds: add(registry, Gauge::with_opts, "lag_seconds", "Age of the oldest waiting final.")?,
-            degradation_level: add(
-                registry,
-                IntGauge::with_opts,
-                "degradation_level",
-                "Step of the degradation ladder, 0 to 4.",
-            )?,
-            speakers: add(registry, IntGauge::with_opts, "speakers", "Microphones being captioned.")?,
-            promised_consultations: add(
-                registry,
-                IntGauge::with_opts,
-                "promised_consultations",
-                "Consultations that calibration promised full captions.",
-            )?,
+            final_seconds: make.delay("final_seconds", "From the end of speech to its final caption.")?,
+            waiting_finals: make.gauge("waiting_finals", "Finals waiting for a worker.")?,
+            lag_seconds: make.add("lag_seconds", "Age of the oldest waiting final.", Gauge::with_opts)?,
+            degradation_level: make.gauge("degradation_level", "Step of the degradation ladder, 0 to 4.")?,
+            speakers: make.gauge("speakers", "Microphones being captioned.")?,
+            promised_consultations: make
+                .gauge("promised_consultations", "Consultations that calibration promised full captions.")?,
         })
     }
 
@@ -166,18 +137,36 @@ impl CaptionMetrics {
     }
 }
 
-fn buckets(opts: Opts, buckets: &[f64]) -> HistogramOpts {
-    HistogramOpts::from(opts).buckets(buckets.to_vec())
+/// Makes metrics named `auscult_captions_<name>` and registers them.
+struct Maker<'a> {
+    registry: &'a Registry,
 }
 
-/// Makes the metric `auscult_captions_<name>` and registers it.
-fn add<M: Collector + Clone + 'static>(
-    registry: &Registry,
-    make: impl FnOnce(Opts) -> prometheus::Result<M>,
-    name: &str,
-    help: &str,
-) -> prometheus::Result<M> {
-    let metric = make(Opts::new(format!("auscult_captions_{name}"), help))?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
+impl Maker<'_> {
+    fn add<M: Collector + Clone + 'static>(
+        &self,
+        name: &str,
+        help: &str,
+        make: impl FnOnce(Opts) -> prometheus::Result<M>,
+    ) -> prometheus::Result<M> {
+        let metric = make(Opts::new(format!("auscult_captions_{name}"), help))?;
+        self.registry.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.add(name, help, IntCounter::with_opts)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        self.add(name, help, |opts| IntCounterVec::new(opts, labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.add(name, help, IntGauge::with_opts)
+    }
+
+    fn delay(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
+        self.add(name, help, |opts| Histogram::with_opts(HistogramOpts::from(opts).buckets(DELAYS.to_vec())))
+    }
 }

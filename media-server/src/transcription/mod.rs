@@ -14,6 +14,7 @@ mod metrics;
 mod model;
 #[cfg(feature = "whisper")]
 mod model_file;
+mod outbox;
 mod pcm;
 mod pipeline;
 mod reorder;

@@ -59,7 +59,7 @@ impl ModelFile {
         model.vocabulary(file)?;
         let mut expected = model.tensors();
         while file.stream_position()? < length {
-            model.tensor(file, length, &mut expected)?;
+            Self::tensor(file, length, &mut expected)?;
         }
         if expected.is_empty() { Ok(model) } else { Err(ModelFileError::Missing(expected.len())) }
     }
@@ -128,7 +128,6 @@ impl ModelFile {
     }
 
     fn tensor(
-        &self,
         file: &mut (impl Read + Seek),
         length: u64,
         expected: &mut HashMap<String, Tensor>,

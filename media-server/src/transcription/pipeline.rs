@@ -1,7 +1,7 @@
 //! The captions of all rooms as one state machine: packets, commands and finished inferences in; inferences to run
 //! and captions out. Owns no thread and reads no clock.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use super::ladder::{BEYOND_PROMISE, GIVE_UP, Ladder, partial_interval};
 use super::ledger::Ledger;
 use super::metrics::CaptionMetrics;
 use super::model::{Installed, Model};
+use super::outbox::Outbox;
 use super::pcm::{Pcm, RATE};
 use super::speaker::{Final, Speaker, Utterance};
 use super::tap::AudioPacket;
@@ -24,10 +25,6 @@ type Key = (RoomId, ParticipantId);
 
 /// How long a room that ends waits for its last captions.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// Captions that the reader of the events has not taken yet. Above this no inference is started; utterances then
-/// wait, and become gaps when they have waited too long.
-const OUTBOX: usize = 1024;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobKind {
     Partial,
@@ -73,7 +70,7 @@ pub(super) struct Pipeline {
     ladder: Ladder,
     /// Number of the last utterance; begins with the start time, so that numbers never repeat across runs.
     ids: u64,
-    outbox: VecDeque<Caption>,
+    outbox: Outbox,
     /// Of speakers that are gone.
     past: Ledger,
     metrics: CaptionMetrics,
@@ -90,7 +87,7 @@ impl Pipeline {
             closing: HashMap::new(),
             ladder: Ladder::default(),
             ids: epoch.unix_ms.max(0) as u64,
-            outbox: VecDeque::new(),
+            outbox: Outbox::default(),
             past: Ledger::default(),
             metrics,
         }
@@ -196,7 +193,7 @@ impl Pipeline {
     /// The next inference for a free worker: the oldest final, else the most overdue partial.
     pub(super) fn next_job(&mut self) -> Option<Job> {
         let model = Arc::clone(&self.installed.as_ref()?.model);
-        if self.outbox.len() >= OUTBOX {
+        if self.outbox.is_full() {
             return None;
         }
         let (tag, audio) = self.next_final().or_else(|| self.next_partial())?;
@@ -217,11 +214,11 @@ impl Pipeline {
 
     /// The next caption for the events; [`Self::caption_sent`] confirms it.
     pub(super) fn next_caption(&self) -> Option<&Caption> {
-        self.outbox.front()
+        self.outbox.next()
     }
 
     pub(super) fn caption_sent(&mut self) {
-        self.outbox.pop_front();
+        self.outbox.remove_next();
         self.reply_to_closed();
     }
 
@@ -299,7 +296,7 @@ impl Pipeline {
         let (text, stable_chars) = shown;
         let kind = CaptionKind::Partial { stable_chars };
         let caption = caption(key, &mut open.utterance, kind, text, span, hypothesis.confidence);
-        self.send(caption);
+        self.outbox.push(caption);
     }
 
     fn final_finished(
@@ -332,7 +329,7 @@ impl Pipeline {
                 self.metrics.final_seconds.observe((self.epoch.unix_ms(now) - done.span.end) as f64 / 1000.0);
                 let text = done.utterance.agreement.finish(hypothesis.text.reveal());
                 let (kind, confidence) = (CaptionKind::Final, hypothesis.confidence);
-                self.send(caption(key, &mut done.utterance, kind, text, done.span, confidence));
+                self.outbox.push(caption(key, &mut done.utterance, kind, text, done.span, confidence));
             }
             Some(Rejection::NoSpeech) => {
                 speaker.segmenter().ledger.silence += done.heard;
@@ -347,12 +344,12 @@ impl Pipeline {
         if let Some(speaker) = self.speakers.get_mut(&key) {
             speaker.segmenter().ledger.gap += lost.heard;
         }
-        self.send(caption(key, &mut lost.utterance, CaptionKind::Gap, String::new(), lost.span, 0.0));
+        self.outbox.push(caption(key, &mut lost.utterance, CaptionKind::Gap, String::new(), lost.span, 0.0));
     }
 
     fn retract(&mut self, key: Key, mut utterance: Utterance, span: Range<i64>) {
         if utterance.revision > 0 {
-            self.send(caption(key, &mut utterance, CaptionKind::Retracted, String::new(), span, 0.0));
+            self.outbox.push(caption(key, &mut utterance, CaptionKind::Retracted, String::new(), span, 0.0));
         }
     }
 
@@ -392,19 +389,8 @@ impl Pipeline {
         let losses = self.speakers.get_mut(&key).map(Speaker::take_losses).unwrap_or_default();
         for span in losses {
             let mut utterance = Utterance::new(&mut self.ids);
-            self.send(caption(key, &mut utterance, CaptionKind::Gap, String::new(), span, 0.0));
+            self.outbox.push(caption(key, &mut utterance, CaptionKind::Gap, String::new(), span, 0.0));
         }
-    }
-
-    fn send(&mut self, caption: Caption) {
-        // A revision that nobody has seen yet is not worth sending any more.
-        let superseded = |old: &Caption| {
-            old.participant == caption.participant
-                && old.utterance == caption.utterance
-                && matches!(old.kind, CaptionKind::Partial { .. })
-        };
-        self.outbox.retain(|old| !superseded(old));
-        self.outbox.push_back(caption);
     }
 
     fn remove_finished(&mut self) {
@@ -427,9 +413,7 @@ impl Pipeline {
 
     fn reply_to_closed(&mut self) {
         let (speakers, outbox) = (&self.speakers, &self.outbox);
-        let done = |room: &RoomId| {
-            !speakers.keys().any(|key| key.0 == *room) && !outbox.iter().any(|caption| caption.room == *room)
-        };
+        let done = |room: &RoomId| !speakers.keys().any(|key| key.0 == *room) && !outbox.holds(*room);
         for (_, closing) in self.closing.extract_if(|room, _| done(room)) {
             for reply in closing.replies {
                 // Nobody waits any more: fine.

@@ -145,6 +145,7 @@ impl Reorder {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test begins at some instant")]
 mod tests {
     use std::sync::Arc;
 
@@ -180,11 +181,11 @@ mod tests {
     fn red(previous: u8, primary: u8) -> Vec<u8> {
         let (offset, length) = (960_u32, 1_u32);
         let header = [
-            0x80 | 111,
+            0xef,
             (offset >> 6) as u8,
             (((offset & 0x3f) << 2) | (length >> 8)) as u8,
             (length & 0xff) as u8,
-            111,
+            0x6f,
         ];
         [header.as_slice(), &[previous, primary]].concat()
     }

@@ -132,7 +132,7 @@ impl Front {
             match command {
                 Command::Start(room, participant) => self.pipeline.start_speaker(room, participant),
                 Command::Stop(room, participant, mode) => {
-                    self.pipeline.stop_speaker(room, participant, mode, now)
+                    self.pipeline.stop_speaker(room, participant, mode, now);
                 }
                 Command::FinishRoom(room, reply) => self.pipeline.finish_room(room, reply, now),
                 Command::Install(installed) => self.pipeline.install(installed),

@@ -51,6 +51,7 @@ impl Tap {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test begins at some instant")]
 mod tests {
     use prometheus::IntCounter;
     use uuid::Uuid;

@@ -109,7 +109,7 @@ pub(super) mod scripted {
         }
 
         fn rehearse(&mut self) -> Result<(), TranscribeError> {
-            self.transcribe(&[0.0; 80_000]).map(drop)
+            self.transcribe(&vec![0.0; 80_000]).map(drop)
         }
     }
 }

@@ -267,9 +267,9 @@ mod tests {
     fn a_sentence_between_silences_is_one_segment_with_its_surroundings() {
         let speech = speech();
         let mut segmenter = Segmenter::new();
-        segmenter.audio(&[0.0; 16_000]);
+        segmenter.audio(&vec![0.0; 16_000]);
         segmenter.audio(&speech);
-        segmenter.audio(&[0.0; 16_000]);
+        segmenter.audio(&vec![0.0; 16_000]);
         let segments = drain(&mut segmenter);
         let [segment] = &segments[..] else { panic!("{} segments", segments.len()) };
         assert!(segment.speech.start.abs_diff(16_000) < 3_200, "{:?}", segment.speech);
@@ -308,7 +308,7 @@ mod tests {
         segmenter.paused(3_000);
         segmenter.lost(40_000);
         segmenter.paused(100_000);
-        segmenter.audio(&[0.0; 5_000]);
+        segmenter.audio(&vec![0.0; 5_000]);
         segmenter.flush();
         drain(&mut segmenter);
         let ledger = segmenter.ledger;

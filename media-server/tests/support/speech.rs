@@ -5,25 +5,25 @@ use std::path::Path;
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../media-server/tests/fixtures/speech");
 
 /// What one person says in one go.
-pub struct Line {
-    pub doctor: bool,
+pub(crate) struct Line {
+    pub(crate) doctor: bool,
     /// Seconds from the start of the dialogue.
-    pub start: f64,
-    pub end: f64,
-    pub text: String,
+    pub(crate) start: f64,
+    pub(crate) end: f64,
+    pub(crate) text: String,
 }
 
 /// A consultation of two people on channels of their own.
-pub struct Dialogue {
-    pub lines: Vec<Line>,
+pub(crate) struct Dialogue {
+    pub(crate) lines: Vec<Line>,
     /// Opus packets of 20 ms at 48 kHz; the channels start together.
-    pub doctor: Vec<Vec<u8>>,
-    pub patient: Vec<Vec<u8>>,
+    pub(crate) doctor: Vec<Vec<u8>>,
+    pub(crate) patient: Vec<Vec<u8>>,
 }
 
 impl Dialogue {
     /// `name`: `d00` to `d03`.
-    pub fn load(name: &str) -> Self {
+    pub(crate) fn load(name: &str) -> Self {
         let folder = Path::new(FIXTURES);
         let table = std::fs::read_to_string(folder.join(format!("{name}.tsv"))).expect("fixture");
         let channel = |who: &str| {
@@ -34,13 +34,6 @@ impl Dialogue {
             doctor: channel("doctor"),
             patient: channel("patient"),
         }
-    }
-
-    /// Everything one person says.
-    pub fn text(&self, doctor: bool) -> String {
-        let lines: Vec<&str> =
-            self.lines.iter().filter(|line| line.doctor == doctor).map(|line| line.text.as_str()).collect();
-        lines.join(" ")
     }
 }
 
@@ -53,7 +46,7 @@ fn parse_line(line: &str) -> Line {
 }
 
 /// The packets of an Ogg Opus file (RFC 3533, RFC 7845) without its two header packets.
-pub fn opus_packets(mut ogg: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn opus_packets(mut ogg: &[u8]) -> Vec<Vec<u8>> {
     let (mut packets, mut packet) = (Vec::new(), Vec::new());
     while let Some((header, rest)) = ogg.split_at_checked(27) {
         assert_eq!(header.get(..4), Some(&b"OggS"[..]), "page header");
@@ -74,7 +67,7 @@ pub fn opus_packets(mut ogg: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Words without case and punctuation.
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     text.split_whitespace()
         .map(|word| {
             word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
@@ -84,7 +77,7 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// Words inserted, left out or replaced (Levenshtein).
-pub fn word_errors(reference: &str, heard: &str) -> usize {
+pub(crate) fn word_errors(reference: &str, heard: &str) -> usize {
     let (reference, heard) = (words(reference), words(heard));
     let mut row: Vec<usize> = (0..=heard.len()).collect();
     for (i, expected) in reference.iter().enumerate() {

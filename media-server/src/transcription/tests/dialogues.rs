@@ -36,12 +36,18 @@ fn transcribe(name: &str, change: impl Fn(Vec<AudioPacket>) -> Vec<AudioPacket>)
     sim.run(&[], sim.now - sim.start + Duration::from_secs(2));
     let (mut errors, mut total) = (0, 0);
     for (is_doctor, (_, participant)) in [(true, doctor), (false, patient)] {
-        let (said, heard) = (dialogue.text(is_doctor), sim.finals(participant));
+        let (said, heard) = (self::said(&dialogue, is_doctor), sim.finals(participant));
         errors += word_errors(&said, &heard);
         total += words(&said).len();
     }
     sim.assert_revisions();
     (sim, errors, total)
+}
+
+/// Everything one person says.
+fn said(dialogue: &Dialogue, doctor: bool) -> String {
+    let lines = dialogue.lines.iter().filter(|line| line.doctor == doctor);
+    lines.map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) struct Sim {
 impl Sim {
     /// One worker whose every inference takes `cost`.
     pub(super) fn new(model: Model, promised: usize, cost: Duration) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let start = Instant::now();
         let metrics = CaptionMetrics::register(&Registry::new()).unwrap();
         let mut pipeline = Pipeline::new(Epoch { instant: start, unix_ms: UNIX_MS }, metrics);
@@ -196,15 +197,15 @@ pub(super) fn with_red(mut packets: Vec<AudioPacket>) -> Vec<AudioPacket> {
         if let Some(redundant) = previous.as_ref().filter(|redundant| redundant.len() < 1024) {
             let (offset, length) = (960_u32, redundant.len() as u32);
             red.extend([
-                0x80 | 111,
+                0xef,
                 (offset >> 6) as u8,
-                ((offset & 0x3f) << 2 | length >> 8) as u8,
+                (((offset & 0x3f) << 2) | (length >> 8)) as u8,
                 length as u8,
             ]);
-            red.push(111);
+            red.push(0x6f);
             red.extend_from_slice(redundant);
         } else {
-            red.push(111);
+            red.push(0x6f);
         }
         red.extend_from_slice(&primary);
         packet.payload = Arc::from(red);
