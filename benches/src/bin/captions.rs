@@ -32,8 +32,8 @@ struct Arguments {
     #[arg(long)]
     seconds: Option<f64>,
     /// A ggml Whisper model instead of the bundled demonstration model.
-    #[arg(long, default_value = "")]
-    model: PathBuf,
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Inference threads; 0 means one less than cores.
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -97,9 +97,9 @@ async fn main() -> Result<()> {
 
 async fn measure(arguments: &Arguments, concurrent: usize) -> Result<Row> {
     let config = WhisperConfig {
-        model: arguments.model.clone(),
+        model: arguments.model.clone().unwrap_or_default(),
         threads: arguments.threads,
-        demonstration_fallback: arguments.model.as_os_str().is_empty(),
+        demonstration_fallback: arguments.model.is_none(),
         ..WhisperConfig::default()
     };
     let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;

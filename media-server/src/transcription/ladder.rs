@@ -13,8 +13,8 @@ const CALM: Duration = Duration::from_secs(15);
 /// A final older than this is given up and recorded as a gap: the last step of the ladder.
 pub(super) const GIVE_UP: Duration = THRESHOLDS[3];
 
-/// Consultations beyond what calibration promised start at this level: finals only.
-pub(super) const BEYOND_PROMISE: usize = 3;
+/// Consultations beyond what calibration promised start at this level: partials are rare.
+pub(super) const BEYOND_PROMISE: usize = 2;
 
 #[derive(Default)]
 pub(super) struct Ladder {

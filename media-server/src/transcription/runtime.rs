@@ -190,18 +190,24 @@ fn work(index: usize, jobs: &Receiver<Job>, done: &SyncSender<(usize, JobResult)
     }
 }
 
-/// Warms the model up and measures what a typical inference costs on this machine: the better of two, so that
-/// what else runs at this moment counts less.
+/// Calibration runs for at least this long …
+const CALIBRATION: Duration = Duration::from_secs(1);
+/// … and at least this many inferences after the first, which only warms up.
+const REHEARSALS: usize = 2;
+
+/// Measures what a typical inference costs on this machine: the best of several, so that what else runs at this
+/// moment counts less.
 pub(super) fn calibrate(model: Model, workers: usize) -> Result<Installed, String> {
     let failed = |error: TranscribeError| format!("The speech model {} does not run: {error}.", model.name);
     let mut transcriber = (model.open)().map_err(failed)?;
-    let mut cost = Duration::MAX;
-    for warm in [false, true, true] {
+    transcriber.rehearse().map_err(failed)?;
+    let begun = Instant::now();
+    let (mut cost, mut rehearsals) = (Duration::MAX, 0);
+    while rehearsals < REHEARSALS || begun.elapsed() < CALIBRATION {
         let started = Instant::now();
         transcriber.rehearse().map_err(failed)?;
-        if warm {
-            cost = cost.min(started.elapsed());
-        }
+        cost = cost.min(started.elapsed());
+        rehearsals += 1;
     }
     drop(transcriber);
     let promised = promised_consultations(cost, workers);

@@ -65,17 +65,15 @@ fn under_overload_partials_give_way_to_finals() {
 }
 
 #[test]
-fn consultations_beyond_the_promise_get_finals_only() {
+fn consultations_beyond_the_promise_get_every_final_and_fewer_partials() {
     let mut sim = Sim::scripted(1, Duration::from_millis(30));
     consultations(&mut sim, 2);
     assert_eq!(count(&sim, &CaptionKind::Final), 18);
-    let partial_rooms: std::collections::HashSet<_> = sim
-        .sent
-        .iter()
-        .filter(|sent| matches!(sent.caption.kind, CaptionKind::Partial { .. }))
-        .map(|sent| sent.caption.room)
-        .collect();
-    assert_eq!(partial_rooms, [room(0)].into());
+    let partials = |number| {
+        let shown = |kind: &CaptionKind| matches!(kind, CaptionKind::Partial { .. });
+        sim.sent.iter().filter(|sent| sent.caption.room == room(number) && shown(&sent.caption.kind)).count()
+    };
+    assert!(partials(1) >= 9 && partials(1) * 3 < partials(0) * 2, "{} and {}", partials(0), partials(1));
 }
 
 #[test]
