@@ -60,7 +60,7 @@ ci: lint test ## what continuous integration runs
 
 .PHONY: bench-captions
 bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json
-	cargo bench --package benches --bench captions
+	cargo run --release --package benches --bin captions
 
 .PHONY: measure
 measure: need-test web ## join time, caption delay, CPU and memory of a call in real browsers (release build)
