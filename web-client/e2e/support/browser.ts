@@ -1,5 +1,6 @@
 /** Real browsers with fake cameras and spoken files as microphones. */
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { watchPage } from "./evidence";
 
 const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
 
@@ -42,5 +43,7 @@ export async function openChromium(options: BrowserOptions = {}): Promise<OpenBr
     permissions: options.denyDevices ? [] : ["camera", "microphone"],
     viewport: options.viewport ?? { width: 1280, height: 800 },
   });
-  return { browser, context, page: await context.newPage() };
+  const page = await context.newPage();
+  watchPage(page);
+  return { browser, context, page };
 }

@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { watchLog } from "./evidence";
 import { until } from "./until";
 
 const BINARY = process.env["AUSCULT_BIN"];
@@ -42,6 +43,7 @@ export class Server {
       AUSCULT_WHISPER__DEMONSTRATION_FALLBACK: "true",
       ...options.env,
     });
+    watchLog(() => server.log);
     await server.launch();
     return server;
   }
@@ -67,14 +69,11 @@ export class Server {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (this.log += text));
     }
-    await until(
-      "the server to be ready",
-      () => {
-        if (child.exitCode !== null) throw new Error(`it exited with ${child.exitCode}:\n${this.log}`);
-        return answers(`${this.url}/readyz`);
-      },
-      { within: 60_000 },
-    );
+    const before = this.log.length;
+    const announced = () => this.log.includes("Auscult is ready", before);
+    const ready = async () => child.exitCode !== null || (announced() && answers(`${this.url}/readyz`));
+    await until("the server to be ready", ready, { within: 60_000 });
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.log}`);
   }
 
   /** Ends the process the way `signal` does and waits until it is gone. */

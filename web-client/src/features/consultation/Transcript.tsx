@@ -84,7 +84,7 @@ function EntryView({ entry, query }: { entry: TranscriptEntryView; query: string
     );
   }
   return (
-    <p className="max-w-prose text-pretty break-words">
+    <p data-testid="transcript-entry" data-speaker={entry.speaker} className="max-w-prose text-pretty break-words">
       {highlight(entry.text, query).map(({ text, match }, index) =>
         match ? (
           // oxlint-disable-next-line react/no-array-index-key -- parts of an unchanging text have no other identity
