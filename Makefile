@@ -55,6 +55,10 @@ fix: web ## let the linters repair what they can
 	cargo fmt --all
 	$(WEB) lint -- --fix
 
+.PHONY: gen
+gen: need-build ## write the TypeScript types that are generated from Rust
+	UPDATE_GENERATED=1 cargo test --package control-plane --test generated
+
 .PHONY: ci
 ci: lint test ## what continuous integration runs
 

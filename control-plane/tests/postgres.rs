@@ -1,6 +1,7 @@
 //! Every statement of the store on PostgreSQL too: a consultation from sign-in to transcript on a throw-away cluster.
 //! Without PostgreSQL's programs on this machine the test says so and checks nothing.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "says that it was skipped")]
 
 mod support;
 
