@@ -12,6 +12,8 @@ use super::tap::AudioPacket;
 const CONCEAL_AT_MOST: usize = samples(100) as usize;
 /// Opus conceals in steps of 2.5 ms.
 const CONCEAL_STEP: usize = RATE as usize / 400;
+/// How far a stream's audio may run ahead of the clock, samples.
+const AHEAD_AT_MOST: u64 = samples(5_000);
 /// The longest Opus packet, 120 ms.
 const LONGEST: usize = samples(120) as usize;
 
@@ -33,6 +35,8 @@ pub(super) struct FrameCounts {
     pub(super) concealed: u64,
     pub(super) corrupt: u64,
     pub(super) late: u64,
+    /// More audio than time passed: no microphone does that.
+    pub(super) excess: u64,
 }
 
 impl FrameCounts {
@@ -41,6 +45,7 @@ impl FrameCounts {
         self.concealed += other.concealed;
         self.corrupt += other.corrupt;
         self.late += other.late;
+        self.excess += other.excess;
     }
 }
 
@@ -50,6 +55,9 @@ pub(super) struct StreamDecoder {
     opus: Decoder,
     output: Box<[f32; LONGEST]>,
     counts: FrameCounts,
+    /// Arrival of the first packet, and samples decoded since.
+    begun: Option<Instant>,
+    decoded: u64,
 }
 
 impl StreamDecoder {
@@ -59,10 +67,18 @@ impl StreamDecoder {
             opus: Decoder::new(RATE as u32, Channels::Mono)?,
             output: Box::new([0.0; LONGEST]),
             counts: FrameCounts::default(),
+            begun: None,
+            decoded: 0,
         })
     }
 
     pub(super) fn push(&mut self, packet: &AudioPacket) {
+        let begun = *self.begun.get_or_insert(packet.arrived);
+        let passed = samples(packet.arrived.saturating_duration_since(begun).as_millis() as u64);
+        if self.decoded > passed + AHEAD_AT_MOST {
+            self.counts.excess += 1;
+            return;
+        }
         let inserted = self.reorder.push(packet);
         self.counts.late += inserted.late;
         self.counts.corrupt += inserted.corrupt;
@@ -128,6 +144,7 @@ impl StreamDecoder {
     }
 
     fn emit(&mut self, count: usize, arrived: Instant, sink: &mut impl FnMut(Piece<'_>, Instant)) {
+        self.decoded += count as u64;
         let decoded = self.output.get_mut(..count).unwrap_or_default();
         // Opus may overshoot by a little.
         for sample in &mut *decoded {
@@ -225,6 +242,18 @@ mod tests {
         assert_eq!((counts.decoded, counts.concealed), (49, 3));
         assert!(rms(&pcm[20 * 320..21 * 320]) > 0.1, "the concealed packet has sound");
         assert!(rms(&pcm[40 * 320..47 * 320]) < 1e-6, "the long loss has none");
+    }
+
+    #[test]
+    fn a_sender_of_more_audio_than_time_passes_is_held_back() {
+        let start = Instant::now();
+        let mut packets = tone(1_000, start);
+        for packet in &mut packets {
+            packet.arrived = start + packet.arrived.duration_since(start) / 100;
+        }
+        let (total, _, counts) = decode(packets.iter());
+        assert!(total.0 < samples(5_500), "{total:?}");
+        assert_eq!(counts.decoded + counts.excess, 1_000);
     }
 
     #[test]

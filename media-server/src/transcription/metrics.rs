@@ -22,7 +22,7 @@ const INFERENCES: [f64; 10] = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 
 pub(super) struct CaptionMetrics {
     /// Packets dropped because the caption pipeline was behind.
     pub(super) tap_dropped_packets_total: IntCounter,
-    /// Opus frames by what became of them: decoded, concealed, late, corrupt.
+    /// Opus frames by what became of them: decoded, concealed, late, corrupt, excess.
     opus_frames_total: IntCounterVec,
     /// Seconds of audio by outcome: received = transcribed + silence + gap + withdrawn.
     audio_seconds_total: CounterVec,
@@ -114,10 +114,14 @@ impl CaptionMetrics {
     }
 
     pub(super) fn frames(&self, counts: FrameCounts) {
-        let FrameCounts { decoded, concealed, corrupt, late } = counts;
-        for (outcome, count) in
-            [("decoded", decoded), ("concealed", concealed), ("corrupt", corrupt), ("late", late)]
-        {
+        let FrameCounts { decoded, concealed, corrupt, late, excess } = counts;
+        for (outcome, count) in [
+            ("decoded", decoded),
+            ("concealed", concealed),
+            ("corrupt", corrupt),
+            ("late", late),
+            ("excess", excess),
+        ] {
             self.opus_frames_total.with_label_values(&[outcome]).inc_by(count);
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use str0m::rtp::RedDecoder;
+use zeroize::Zeroizing;
 
 use super::tap::AudioPacket;
 
@@ -19,7 +20,7 @@ pub(super) struct Frame {
     pub(super) sequence: u64,
     /// 48 kHz.
     pub(super) rtp_time: u64,
-    pub(super) opus: Vec<u8>,
+    pub(super) opus: Zeroizing<Vec<u8>>,
     pub(super) arrived: Instant,
 }
 
@@ -136,7 +137,7 @@ impl Reorder {
         let frame = Frame {
             sequence: packet.sequence.saturating_sub(age),
             rtp_time,
-            opus: opus.to_vec(),
+            opus: Zeroizing::new(opus.to_vec()),
             arrived: packet.arrived,
         };
         self.waiting.insert(rtp_time, frame);

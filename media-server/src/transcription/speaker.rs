@@ -16,6 +16,8 @@ use super::vad::Segmenter;
 const IDLE: Duration = Duration::from_millis(600);
 /// The first partial comes after this much speech, the second after half the usual interval.
 const FIRST_PARTIAL: u64 = samples(500);
+/// After this much non-speech a partial would only be in the way of the final that is about to come.
+const PAUSE: u64 = samples(250);
 /// A loss of this length is shown as a gap of its own.
 const SHOWN_LOSS: u64 = samples(1_000);
 
@@ -208,8 +210,9 @@ impl Speaker {
             1 => interval / 2,
             _ => interval,
         };
-        let heard = self.timeline.segmenter.position().saturating_sub(open.asked);
-        (speech.end > open.asked).then(|| heard.checked_sub(wait)).flatten()
+        let position = self.timeline.segmenter.position();
+        let speaking = speech.end > open.asked && position - speech.end <= PAUSE;
+        if speaking { position.saturating_sub(open.asked).checked_sub(wait) } else { None }
     }
 
     /// The open utterance's number and a copy of its audio so far.

@@ -15,6 +15,7 @@ pub(super) struct Hypothesis {
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TranscribeError {
+    #[cfg(feature = "whisper")]
     #[error("the speech model failed: {0}")]
     Model(String),
     #[error("the speech model panicked")]

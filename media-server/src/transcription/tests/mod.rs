@@ -5,7 +5,9 @@ mod dialogues;
 #[cfg(feature = "whisper")]
 mod models;
 mod overload;
+#[cfg_attr(not(feature = "whisper"), expect(dead_code, reason = "the dialogues need the model"))]
 mod sim;
+#[cfg_attr(not(feature = "whisper"), expect(dead_code, reason = "the dialogues need the model"))]
 #[path = "../../../tests/support/speech.rs"]
 pub(super) mod speech;
 mod threads;

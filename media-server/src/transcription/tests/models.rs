@@ -12,7 +12,7 @@ use super::dialogues::demonstration;
 use super::sim::Dice;
 use crate::WhisperConfig;
 
-fn bundled() -> Vec<u8> {
+pub(super) fn bundled() -> Vec<u8> {
     let mut bytes = Vec::new();
     let packed: &[u8] = include_bytes!("../../../models/clinic-test.en.bin.gz");
     std::io::Read::read_to_end(&mut GzDecoder::new(packed), &mut bytes).unwrap();

@@ -41,7 +41,7 @@ impl Running {
             if paced {
                 tokio::time::sleep_until(packet.arrived.into()).await;
             }
-            tap.offer(AudioPacket { arrived: Instant::now(), ..packet });
+            tap.offer(packet);
         }
     }
 
@@ -121,6 +121,26 @@ async fn without_a_model_nothing_is_decoded_and_the_status_says_why() {
     assert_eq!(running.transcription.status(), CaptionsStatus::Unavailable { why });
     let refused = running.transcription.replace_model("/nonexistent.bin".into()).await.unwrap_err();
     assert!(refused.ends_with('.'), "{refused}");
+    running.transcription.shutdown().await;
+}
+
+#[cfg(feature = "whisper")]
+#[tokio::test]
+async fn a_model_that_comes_later_serves_the_calls_that_are_running() {
+    let mut running = start(Err("No speech model is configured.".into()), 256);
+    running.transcription.start_speaker(room(1), participant(1));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ggml-clinic.en.bin");
+    std::fs::write(&path, super::models::bundled()).unwrap();
+    let status = running.transcription.replace_model(path).await.unwrap();
+    assert_eq!(status, CaptionsStatus::Ready { model: "clinic.en".into(), demonstration: false });
+    assert_eq!(running.transcription.status(), status);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.speak(6, false).await;
+    running.transcription.finish_room(room(1)).await;
+    let captions = running.captions();
+    let last = captions.last().unwrap();
+    assert!(last.kind == CaptionKind::Final && last.text.reveal().contains("Doctor Garcia"));
     running.transcription.shutdown().await;
 }
 
