@@ -4,6 +4,7 @@ import { joinBoth, openScene, type Scene } from "./support/call";
 import { Person } from "./support/person";
 import { testid } from "./support/tab";
 import { until } from "./support/until";
+import { errors } from "../src/locales/en/errors";
 import { session } from "../src/locales/en/session";
 
 let scene: Scene;
@@ -19,9 +20,7 @@ it("lets an invited guest join by link, seen and heard by both, and leave", asyn
   const { url } = await doctor.person.api<{ url: string }>("POST", `/consultations/${consultation}/invites`, {
     label: "Interpreter",
   });
-  await guest.page.goto(url);
-  await guest.page.getByLabel(session.guestName).fill("Robin Vale");
-  await guest.page.getByRole("button", { name: session.guestJoin }).click();
+  await enterAsGuest(guest, url, "Robin Vale");
   await guest.page.waitForURL(`**/consultations/${consultation}/lobby`);
   const person = new Person(guest.page, scene.server);
   await person.enterLobby(consultation);
@@ -42,18 +41,26 @@ it("lets an invited guest join by link, seen and heard by both, and leave", asyn
   );
 });
 
-it("refuses the same link a second time", async () => {
+it("refuses the same link a second time, and says so", async () => {
   const { doctor, consultation } = scene;
-  const { secret } = await doctor.person.api<{ secret: string }>("POST", `/consultations/${consultation}/invites`, {
+  const { url } = await doctor.person.api<{ url: string }>("POST", `/consultations/${consultation}/invites`, {
     label: "Relative",
   });
-  const stranger = await openChromium();
-  try {
-    const person = new Person(stranger.page, scene.server);
-    await stranger.page.goto(`${scene.server.url}/signin`);
-    expect((await person.ask("POST", "/session/guest", { secret, name: "First" })).status).toBe(200);
-    expect((await person.ask("POST", "/session/guest", { secret, name: "Second" })).status).toBe(401);
-  } finally {
-    await stranger.browser.close();
+  for (const expected of [`**/consultations/${consultation}/lobby`, null]) {
+    const stranger = await openChromium();
+    try {
+      await enterAsGuest(stranger, url, "Kim Adler");
+      if (expected) await stranger.page.waitForURL(expected);
+      else await stranger.page.getByText(errors.invite_used.title).waitFor();
+      expect(stranger.page.url().includes("/lobby")).toBe(expected !== null);
+    } finally {
+      await stranger.browser.close();
+    }
   }
 });
+
+async function enterAsGuest({ page }: OpenBrowser, url: string, name: string): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel(session.guestName).fill(name);
+  await page.getByRole("button", { name: session.guestJoin }).click();
+}
