@@ -35,8 +35,9 @@ export function AccountMenu() {
   return (
     <Menu
       trigger={
-        <button type="button" aria-label={t.frame.account(user.name)} className="rounded-full">
+        <button type="button" className="rounded-full">
           <Avatar name={user.name} />
+          <span className="sr-only">{t.frame.account(user.name)}</span>
         </button>
       }
     >
