@@ -6,8 +6,8 @@ import { BrowserRouter, Route, Routes, useLocation } from "react-router";
 import { ToastProvider } from "./ui/Toast";
 import { TooltipProvider } from "./ui/Tooltip";
 
-/** Renders a page at `path` as the app would; other paths show themselves as text. */
-export function renderPage(element: ReactElement, path: string) {
+/** Renders a page at `path` as the app would, or a layout with a page inside; other paths show themselves as text. */
+export function renderPage(element: ReactElement, path: string, inside?: ReactElement) {
   const here = new URL(path, window.location.href);
   window.history.replaceState(null, "", here);
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
@@ -17,7 +17,9 @@ export function renderPage(element: ReactElement, path: string) {
         <ToastProvider>
           <BrowserRouter>
             <Routes>
-              <Route path={here.pathname} element={element} />
+              <Route path={here.pathname} element={element}>
+                {inside && <Route index element={inside} />}
+              </Route>
               <Route path="*" element={<Elsewhere />} />
             </Routes>
           </BrowserRouter>

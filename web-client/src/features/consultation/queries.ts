@@ -16,6 +16,8 @@ const one = (id: string) => [...LIST, id];
 /** Open consultations change by other people's hands: ask often. */
 const OPEN_POLL_MS = 2_000;
 const IDLE_POLL_MS = 30_000;
+/** How long after the end a transcript is asked for again. */
+const SETTLE_MS = 30_000;
 
 export function isOpen(consultation: ConsultationView): boolean {
   return ["requested", "accepted", "active"].includes(consultation.state);
@@ -57,7 +59,11 @@ export function useTranscript(id: string) {
     queryKey: ["transcript", id],
     queryFn: ({ signal }) =>
       request<TranscriptView>("GET", `/consultations/${encodeURIComponent(id)}/transcript`, { signal }),
-    staleTime: Infinity,
+    // The last words may still be on their way when everyone is sent here.
+    refetchInterval: ({ state }) => {
+      const ended = state.data?.consultation.ended_at ?? null;
+      return ended !== null && Date.now() - ended < SETTLE_MS ? OPEN_POLL_MS : false;
+    },
   });
 }
 
