@@ -19,7 +19,7 @@ async function camera(name: string, folder: string): Promise<string> {
   const [still, film] = [join(folder, `${name}.png`), join(folder, `${name}.mjpeg`)];
   await page.screenshot({ path: still });
   await browser.close();
-  execFileSync("ffmpeg", ["-loglevel", "error", "-y", "-loop", "1", "-i", still, "-r", "20", "-t", "2", "-q:v", "2", film]);
+  execFileSync("ffmpeg", ["-loglevel", "error", "-y", "-loop", "1", "-i", still, "-r", "20", "-t", "2", "-pix_fmt", "yuvj420p", "-q:v", "2", film]);
   return film;
 }
 
