@@ -114,6 +114,12 @@ impl MediaServer {
         self.transcription.finish_room(room).await;
     }
 
+    /// Every media worker is running; for health checks.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.pool.is_alive()
+    }
+
     #[must_use]
     pub fn captions(&self) -> CaptionsStatus {
         self.transcription.status()

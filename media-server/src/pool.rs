@@ -158,6 +158,11 @@ impl WorkerPool {
         self.workers.get(index).map(|worker| worker.commands.clone())
     }
 
+    /// Every worker's thread is there to take commands.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.workers.iter().all(|worker| !worker.commands.is_closed())
+    }
+
     /// Ends every session and joins every thread.
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
