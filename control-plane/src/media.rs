@@ -63,6 +63,13 @@ impl MediaNodes {
         in_time("close_room", CLOSING_PATIENCE, node.close_room(room)).await;
     }
 
+    /// For health checks.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let Self::Local(node) = self;
+        node.is_alive()
+    }
+
     #[must_use]
     pub fn captions(&self) -> CaptionsStatus {
         let Self::Local(node) = self;

@@ -24,7 +24,10 @@ pub async fn ready(State(app): State<App>) -> (StatusCode, String) {
     }
     if let Err(error) = app.store.ping().await {
         tracing::warn!(%error, "not ready");
-        failing += "the database does not answer\n";
+        failing += "the database takes no writes\n";
+    }
+    if !app.media.is_alive() {
+        failing += "a media worker is not running\n";
     }
     if failing.is_empty() {
         (StatusCode::OK, "ok\n".into())
