@@ -88,7 +88,7 @@ impl DataConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseConfig {
-    /// `sqlite://…`. Empty: `auscult.db` in the data folder. May hold a password: never logged.
+    /// `sqlite://…` or `postgres://…`. Empty: `auscult.db` in the data folder. May hold a password: never logged.
     pub url: String,
 }
 
@@ -181,8 +181,8 @@ impl Config {
             return invalid("data.folder", "must name a folder");
         }
         let url = &self.database.url;
-        if !url.is_empty() && !url.starts_with("sqlite:") {
-            return invalid("database.url", "only sqlite: URLs are supported");
+        if !url.is_empty() && !["sqlite:", "postgres:"].iter().any(|scheme| url.starts_with(scheme)) {
+            return invalid("database.url", "must begin with sqlite: or postgres:");
         }
         let workers = u16::try_from(self.media.workers).unwrap_or(u16::MAX);
         if self.media.first_port != 0 && self.media.first_port.checked_add(workers.max(1) - 1).is_none() {
@@ -217,13 +217,13 @@ impl Config {
         }
     }
 
-    /// The effective configuration for the start-up log, as TOML; secrets only as set or unset.
+    /// The effective configuration for the start-up log, as one line of JSON; secrets only as set or unset.
     #[must_use]
     pub fn redacted(&self) -> String {
         let mut shown = self.clone();
         let state = if self.database.url.is_empty() { "unset" } else { "set" };
         state.clone_into(&mut shown.database.url);
-        toml::to_string(&shown).unwrap_or_else(|error| format!("not printable: {error}"))
+        serde_json::to_string(&shown).unwrap_or_else(|error| format!("not printable: {error}"))
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
         config.database.url = "sqlite://hunter2.db".into();
         let shown = config.redacted();
         assert!(!shown.contains("hunter2"));
-        assert!(shown.contains("url = \"set\""), "{shown}");
+        assert!(shown.contains(r#""url":"set""#), "{shown}");
     }
 
     #[test]
