@@ -49,31 +49,32 @@ pub struct Gateway {
     tasks: Tasks,
 }
 
+/// Takes the public port. Port 0 lets the system choose.
+pub async fn listen(http: &HttpConfig) -> Result<TcpListener, GatewayError> {
+    let address = http.listen;
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => GatewayError::InUse { address },
+        _ => GatewayError::Bind { address, source },
+    })
+}
+
 impl Gateway {
-    pub async fn bind(
-        http: &HttpConfig,
+    #[must_use]
+    pub fn new(
+        listener: TcpListener,
         tls: Arc<rustls::ServerConfig>,
+        http: &HttpConfig,
         metrics: Metrics,
         tasks: Tasks,
-    ) -> Result<Self, GatewayError> {
-        let address = http.listen;
-        let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => GatewayError::InUse { address },
-            _ => GatewayError::Bind { address, source },
-        })?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             listener,
             tls: TlsAcceptor::from(tls),
             connections: Arc::new(Semaphore::new(http.max_connections.min(Semaphore::MAX_PERMITS))),
             handshake_timeout: Duration::from_secs(http.handshake_timeout_s),
             metrics,
             tasks,
-        })
-    }
-
-    /// The address that was bound, with the port that the system chose for port 0.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        }
     }
 
     /// Accepts until the shutdown; connections then finish what they are doing. A connection beyond the limit waits

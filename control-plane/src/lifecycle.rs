@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::model::Model;
 use crate::{certificate, demo, http, model};
 
@@ -31,14 +32,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Returns once the port is open.
-    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let http = config.http.clone();
-        let folder = config.data.folder.clone();
-        let app = App::build(config, clock).await?;
-        let tls = certificate::server_config(&http, &folder, app.clock.now())?;
-        let gateway = Gateway::bind(&http, tls, app.metrics.clone(), app.tasks.clone()).await?;
-        let address = gateway.local_addr().context("http.listen")?;
+    /// `listener`: from [`gateway::listen`]. Serves from here on.
+    pub fn start(app: App, listener: TcpListener) -> anyhow::Result<Self> {
+        let address = listener.local_addr().context("http.listen")?;
+        let (http, folder) = (&app.config.http, &app.config.data.folder);
+        let tls = certificate::server_config(http, folder, app.clock.now())?;
+        let gateway = Gateway::new(listener, tls, http, app.metrics.clone(), app.tasks.clone());
         app.tasks.spawn("gateway", gateway.serve(http::router::router(app.clone())));
         Ok(Self { app, address })
     }
@@ -72,8 +71,14 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
     if let Some(path) = &present {
         config.whisper.model.clone_from(path);
     }
-    let server = Server::start(config, Clock::System).await?;
-    announce(&server, options.demo).await?;
+    // First, so that a second start says so before it loads a model; whoever connects meanwhile waits.
+    let listener = gateway::listen(&config.http).await?;
+    let app = App::build(config, Clock::System).await?;
+    if options.demo {
+        demo::prepare(&app).await.context("demonstration clinic")?;
+    }
+    let server = Server::start(app, listener)?;
+    crate::cli::say(&format!("\nAuscult is ready: {}\n", url_of(&server)));
     if let (Some(model), None) = (fetch, present) {
         server.app.tasks.spawn_job(fetch_in_background(server.app.clone(), model));
     }
@@ -93,18 +98,14 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
     Ok(orderly && !failed)
 }
 
-async fn announce(server: &Server, is_demo: bool) -> anyhow::Result<()> {
-    let address = server.address;
-    let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let configured = &server.app.config.http.public_url;
-    let url =
-        if configured.is_empty() { format!("https://{host}:{}", address.port()) } else { configured.clone() };
-    if is_demo {
-        demo::prepare(&server.app).await.context("demonstration clinic")?;
+/// What to type into a browser on this machine.
+fn url_of(server: &Server) -> String {
+    let (configured, port) = (&server.app.config.http.public_url, server.address.port());
+    match server.address.ip() {
+        _ if !configured.is_empty() => configured.clone(),
+        ip if ip.is_unspecified() => format!("https://localhost:{port}"),
+        _ => format!("https://{}", server.address),
     }
-    crate::cli::say(&format!("\nAuscult is ready: {url}\n"));
-    Ok(())
 }
 
 /// Captions go on with what is there until the download is complete; a failure is one line.

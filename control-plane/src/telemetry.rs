@@ -1,16 +1,25 @@
 //! Logs go to standard error, as text for people or JSON for a collector. What is logged where it happens holds ids and
 //! routes, never names, words, tokens or queries.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
+/// What is loud below this for reasons of its own; `telemetry.log` may ask for more.
+const QUIETER: &str = "whisper_rs=warn";
+
 /// Starts logging to standard error. Call it once.
 pub fn start(config: &TelemetryConfig) -> Result<(), ConfigError> {
     let invalid = |why: String| ConfigError::Invalid { key: "telemetry.log", why };
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| invalid(error.to_string()))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(format!("{QUIETER},{}", config.log))
+        .map_err(|error| invalid(error.to_string()))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.format {
         LogFormat::Text => subscriber.finish().try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).finish().try_init(),

@@ -1,6 +1,6 @@
 //! A bad configuration file is refused with the key, the reason and the file.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::Write;
 

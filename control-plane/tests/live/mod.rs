@@ -1,9 +1,4 @@
 //! The test application behind its real port: TLS, HTTP and WebSockets as a browser speaks them.
-#![expect(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "every test file uses its own part of it, and may fail anywhere"
-)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +6,7 @@ use std::time::Duration;
 
 use control_plane::certificate;
 use control_plane::config::HttpConfig;
-use control_plane::gateway::Gateway;
+use control_plane::gateway::{self, Gateway};
 use control_plane::http::router::router;
 use futures::{SinkExt, StreamExt};
 use rustls::pki_types::CertificateDer;
@@ -30,19 +25,19 @@ use crate::support::{Client, Consultation, ORIGIN, TestApp};
 /// Nothing here should take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub struct Live {
-    pub app: TestApp,
-    pub address: SocketAddr,
+pub(crate) struct Live {
+    pub(crate) app: TestApp,
+    pub(crate) address: SocketAddr,
     /// Trusts the certificate that the server made for itself, and nothing else.
-    pub tls: Arc<ClientConfig>,
+    pub(crate) tls: Arc<ClientConfig>,
 }
 
 impl Live {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(HttpConfig::default()).await
     }
 
-    pub async fn start_with(http: HttpConfig) -> Self {
+    pub(crate) async fn start_with(http: HttpConfig) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let app = TestApp::start().await;
         let http = HttpConfig { listen: ([127, 0, 0, 1], 0).into(), ..http };
@@ -50,8 +45,9 @@ impl Live {
         let now = control_plane::clock::Clock::System.now();
         let tls = certificate::server_config(&http, app.folder.path(), now).unwrap();
         let (metrics, tasks) = (app.app.metrics.clone(), app.app.tasks.clone());
-        let gateway = Gateway::bind(&http, tls, metrics, tasks).await.unwrap();
-        let address = gateway.local_addr().unwrap();
+        let listener = gateway::listen(&http).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let gateway = Gateway::new(listener, tls, &http, metrics, tasks);
         app.app.tasks.spawn("gateway", gateway.serve(router(app.app.clone())));
 
         let mut roots = RootCertStore::empty();
@@ -62,7 +58,7 @@ impl Live {
     }
 
     /// Opens the signalling socket as a page of `origin` would; the error is the HTTP status.
-    pub async fn socket_from(&self, origin: Option<&str>) -> Result<Socket, u16> {
+    pub(crate) async fn socket_from(&self, origin: Option<&str>) -> Result<Socket, u16> {
         let url = format!("wss://localhost:{}/api/v1/signal", self.address.port());
         let mut request = url.into_client_request().unwrap();
         if let Some(origin) = origin {
@@ -77,18 +73,18 @@ impl Live {
         }
     }
 
-    pub async fn socket(&self) -> Socket {
+    pub(crate) async fn socket(&self) -> Socket {
         self.socket_from(Some(ORIGIN)).await.unwrap()
     }
 
     /// A one-time ticket for this person.
-    pub async fn ticket(&self, consultation: &Consultation, who: &Client) -> String {
+    pub(crate) async fn ticket(&self, consultation: &Consultation, who: &Client) -> String {
         let view = who.post(&consultation.path("ticket"), json!({})).await.expect(200);
         view["ticket"].as_str().unwrap().to_owned()
     }
 
     /// A socket that has been welcomed, and the welcome.
-    pub async fn join(&self, consultation: &Consultation, who: &Client) -> (Socket, Value) {
+    pub(crate) async fn join(&self, consultation: &Consultation, who: &Client) -> (Socket, Value) {
         let ticket = self.ticket(consultation, who).await;
         let mut socket = self.socket().await;
         socket.send(&authenticate(&ticket)).await;
@@ -97,15 +93,15 @@ impl Live {
     }
 }
 
-pub fn authenticate(ticket: &str) -> Value {
+pub(crate) fn authenticate(ticket: &str) -> Value {
     json!({"type": "authenticate", "version": 1, "ticket": ticket})
 }
 
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What a browser sees next.
 #[derive(Debug, PartialEq)]
-pub enum Frame {
+pub(crate) enum Frame {
     Message(Value),
     Closed(u16),
     /// The connection broke without a close frame.
@@ -113,16 +109,16 @@ pub enum Frame {
 }
 
 impl Socket {
-    pub async fn send(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         self.send_text(&message.to_string()).await;
     }
 
-    pub async fn send_text(&mut self, text: &str) {
+    pub(crate) async fn send_text(&mut self, text: &str) {
         // The server may have closed already; what it said is what a test looks at.
         let _ = self.0.send(Message::text(text)).await;
     }
 
-    pub async fn next(&mut self) -> Frame {
+    pub(crate) async fn next(&mut self) -> Frame {
         loop {
             let next = timeout(PATIENCE, self.0.next()).await.expect("the server says something in time");
             match next {
@@ -136,7 +132,7 @@ impl Socket {
 
     /// The next message; it must be of this type.
     #[track_caller]
-    pub fn expect<'a>(&'a mut self, kind: &'a str) -> impl Future<Output = Value> + 'a {
+    pub(crate) fn expect<'a>(&'a mut self, kind: &'a str) -> impl Future<Output = Value> + 'a {
         let caller = std::panic::Location::caller();
         async move {
             match self.next().await {
@@ -147,7 +143,7 @@ impl Socket {
     }
 
     /// Skips messages until the socket closes; returns the last error told and the close code.
-    pub async fn closed(&mut self) -> (Option<String>, u16) {
+    pub(crate) async fn closed(&mut self) -> (Option<String>, u16) {
         let mut code = None;
         loop {
             match self.next().await {
@@ -162,7 +158,7 @@ impl Socket {
     }
 
     /// Goes away as a crashed browser does.
-    pub fn vanish(self) {
+    pub(crate) fn vanish(self) {
         drop(self);
     }
 }

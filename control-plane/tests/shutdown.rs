@@ -1,0 +1,183 @@
+//! The real binary: how it starts, refuses to start, and stops.
+
+#![expect(clippy::disallowed_methods, reason = "waits for another process")]
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// As operators start it, with everything on free ports of the loopback address.
+fn auscult(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auscult"));
+    command
+        .args(arguments)
+        .env("AUSCULT_DATA__FOLDER", folder.join("data"))
+        .env("AUSCULT_HTTP__LISTEN", "127.0.0.1:0")
+        .env("AUSCULT_MEDIA__LISTEN", "127.0.0.1")
+        .env("AUSCULT_MEDIA__FIRST_PORT", "0")
+        .env("AUSCULT_MEDIA__WORKERS", "1")
+        .env("AUSCULT_WHISPER__ENABLED", "false")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("the binary runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+/// A running server; killed when dropped.
+struct Running {
+    child: Child,
+    printed: String,
+}
+
+impl Running {
+    /// Waits until it says where it can be reached.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the binary starts");
+        let mut stdout = child.stdout.take().expect("piped");
+        let mut printed = String::new();
+        let mut buffer = [0; 1024];
+        while !printed.contains("Auscult is ready: https://127.0.0.1:") {
+            let read = stdout.read(&mut buffer).expect("readable");
+            assert!(read > 0, "it ended: {printed}");
+            printed += &String::from_utf8_lossy(&buffer[..read]);
+        }
+        Self { child, printed }
+    }
+
+    fn signal(&self, name: &str) {
+        let done = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(done.is_ok_and(|status| status.success()));
+    }
+
+    /// The exit code, within this time.
+    fn exit_within(&mut self, patience: Duration) -> Option<i32> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("still running");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_with_success_within_the_grace_period() {
+    for signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Running::start(&mut auscult(folder.path(), &["serve"]));
+        server.signal(signal);
+        assert_eq!(server.exit_within(Duration::from_secs(10)), Some(0), "SIG{signal}");
+    }
+}
+
+#[test]
+fn a_demonstration_clinic_is_made_once_with_random_passwords() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data/demo-credentials.txt");
+    let mut first = Running::start(&mut auscult(folder.path(), &["serve", "--demo"]));
+    let accounts = std::fs::read_to_string(&file).unwrap();
+    for role in ["doctor  ", "patient  "] {
+        let line = accounts.lines().find(|line| line.starts_with(role)).unwrap();
+        assert!(first.printed.contains(line), "{}", first.printed);
+    }
+    first.signal("TERM");
+    assert_eq!(first.exit_within(Duration::from_secs(10)), Some(0));
+
+    let second = Running::start(&mut auscult(folder.path(), &["serve", "--demo"]));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), accounts);
+    assert!(second.printed.contains(file.to_str().unwrap()), "{}", second.printed);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let _other = Running::start(&mut auscult(elsewhere.path(), &["serve", "--demo"]));
+    let others = std::fs::read_to_string(elsewhere.path().join("data/demo-credentials.txt")).unwrap();
+    assert_ne!(others, accounts);
+}
+
+#[test]
+fn what_is_kept_is_readable_by_the_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let _server = Running::start(&mut auscult(folder.path(), &["serve", "--demo"]));
+    let mode = |path: &str| std::fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("data"), 0o700);
+    assert_eq!(mode("data/demo-credentials.txt"), 0o600);
+    assert_eq!(mode("data/certificate-key.pem"), 0o600);
+}
+
+#[test]
+fn a_port_in_use_is_said_and_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(auscult(folder.path(), &["serve"]).env("AUSCULT_HTTP__LISTEN", &address));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&format!("http.listen {address} is already in use")), "{}", said(&output));
+}
+
+#[test]
+fn a_bad_certificate_is_said_with_its_key_and_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(auscult(folder.path(), &["serve"])
+        .env("AUSCULT_HTTP__CERTIFICATE", "/no/such/chain.pem")
+        .env("AUSCULT_HTTP__PRIVATE_KEY", "/no/such/key.pem"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("http.certificate /no/such/chain.pem"), "{}", said(&output));
+}
+
+#[test]
+fn check_config_says_good_or_names_the_key_and_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(&mut auscult(folder.path(), &["check-config"])).status.code(), Some(0));
+    let file = folder.path().join("bad.toml");
+    std::fs::write(&file, "[http]\nlisten_on = \"127.0.0.1:1\"\n").unwrap();
+    let path = file.to_str().unwrap();
+    let output = run(&mut auscult(folder.path(), &["check-config", "--config", path]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("http.listen_on"), "{}", said(&output));
+    assert!(said(&output).contains(path), "{}", said(&output));
+}
+
+#[test]
+fn an_account_is_made_once_and_its_password_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        ["admin", "create-user", "--email", "ada@clinic.example", "--name", "Ada", "--role", "admin"];
+    let made = run(&mut auscult(folder.path(), &arguments));
+    assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    assert!(String::from_utf8_lossy(&made.stdout).contains("Password, shown this once: "));
+    let again = run(&mut auscult(folder.path(), &arguments));
+    assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+    assert_eq!(run(&mut auscult(folder.path(), &["migrate"])).status.code(), Some(0));
+}
+
+#[test]
+fn a_model_that_cannot_be_fetched_is_said_and_does_not_stop_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fetch = auscult(folder.path(), &["model", "fetch", "tiny.en"]);
+    let output = run(fetch.env("AUSCULT_MODELS__BASE_URL", "http://127.0.0.1:1"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("cannot reach http://127.0.0.1:1/ggml-tiny.en.bin"), "{}", said(&output));
+
+    let mut serve = auscult(folder.path(), &["serve", "--fetch-model", "tiny.en"]);
+    let mut server = Running::start(serve.env("AUSCULT_MODELS__BASE_URL", "http://127.0.0.1:1"));
+    server.signal("TERM");
+    assert_eq!(server.exit_within(Duration::from_secs(10)), Some(0));
+}
