@@ -168,13 +168,16 @@ fn withdrawing_in_the_middle_of_a_sentence_retracts_it_and_wipes_the_rest() {
     sim.assert_revisions();
 }
 
+/// The sample at an index, 48 kHz.
+type Sound = fn(&mut Dice, usize) -> f32;
+
 #[test]
 fn silence_and_noise_give_no_words() {
     use opus::{Application, Channels, Encoder};
 
     let mut dice = Dice::new(11);
     let mut sim = Sim::new(demonstration(), 4, COST);
-    let noises: [(&str, fn(&mut Dice, usize) -> f32); 5] = [
+    let noises: [(&str, Sound); 5] = [
         ("silence", |_, _| 0.0),
         ("white noise", |dice, _| dice.below(2001) as f32 / 1000.0 - 1.0),
         ("quiet noise", |dice, _| (dice.below(2001) as f32 / 1000.0 - 1.0) * 0.01),

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::super::model::{Installed, Model};
 use super::super::transcriber::TranscribeError;
-use super::super::{AudioPacket, Caption, CaptionKind, CaptionsStatus, Epoch, StopMode, Transcription};
+use super::super::{Caption, CaptionKind, CaptionsStatus, Epoch, StopMode, Transcription};
 use super::sim::{UNIX_MS, packets, participant, room, scripted_model};
 use super::speech::Dialogue;
 use crate::{MediaEvent, WhisperConfig};
