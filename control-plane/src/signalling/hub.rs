@@ -17,7 +17,6 @@ use crate::ids::{ConsultationId, TenantId};
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::tasks::Tasks;
 
 /// Answered once every caption that the media node had sent before is kept.
 pub(super) type FlushRequest = oneshot::Sender<()>;
@@ -29,7 +28,6 @@ pub(super) struct Shared {
     pub(super) media: MediaNodes,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
-    pub(super) tasks: Tasks,
     pub(super) flush: mpsc::Sender<FlushRequest>,
     /// Number of the first utterance of this run.
     pub(super) first_utterance: u64,
@@ -204,23 +202,18 @@ impl Hub {
         }
     }
 
-    /// Ends the call: returns once the last final caption is kept and everyone has been told, some seconds later at
-    /// most. Call it after the consultation's new state is committed.
-    ///
-    /// Carried through even if the caller is dropped halfway, as an HTTP handler is when its client goes away.
+    /// First half of an end: nobody comes in any more, the room closes. Returns once the last final caption is kept,
+    /// some seconds later at most; only then may the consultation become completed.
+    pub async fn close_call(&self, consultation: ConsultationId) {
+        self.lock().begin_end(consultation, self.now());
+        self.shared.media.close_room(RoomId::from_uuid(consultation.uuid())).await;
+        self.flush_captions().await;
+    }
+
+    /// Second half, once it is completed: everyone is told, and finds it completed when they look.
     pub async fn end_consultation(&self, consultation: ConsultationId) {
-        let now = self.now();
-        self.lock().begin_end(consultation, now);
-        let (hub, (done, ended)) = (self.clone(), oneshot::channel());
-        self.shared.tasks.spawn_job(async move {
-            hub.shared.media.close_room(RoomId::from_uuid(consultation.uuid())).await;
-            hub.flush_captions().await;
-            let work = hub.lock().end(consultation, now);
-            hub.carry_out(consultation, work).await;
-            // The caller may be gone.
-            let _ = done.send(());
-        });
-        let _ = ended.await;
+        let work = self.lock().end(consultation, self.now());
+        self.carry_out(consultation, work).await;
     }
 
     /// Waits until every caption sent so far is kept.

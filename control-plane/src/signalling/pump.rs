@@ -51,16 +51,7 @@ pub fn start(
     let (flush, flushes) = mpsc::channel(FLUSHES);
     let (keeper, kept) = mpsc::channel(KEEPER);
     let first_utterance = clock.now().seconds() << UTTERANCE_BITS;
-    let hub = Hub::new(Shared {
-        store,
-        signer,
-        media,
-        clock,
-        metrics,
-        tasks: tasks.clone(),
-        flush,
-        first_utterance,
-    });
+    let hub = Hub::new(Shared { store, signer, media, clock, metrics, flush, first_utterance });
     tasks.spawn("media events", pump(hub.clone(), events, flushes, keeper));
     tasks.spawn("transcripts", keep_captions(hub.clone(), kept));
     let (ticking, stopping) = (hub.clone(), tasks.stopping().clone());

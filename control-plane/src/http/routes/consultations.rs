@@ -112,8 +112,8 @@ pub async fn cancel(
 
 /// POST /api/v1/consultations/{id}/end
 ///
-/// Everyone is told and the last captions are kept before the consultation becomes completed, so a completed one has
-/// its whole transcript. Runs to its end even when the doctor's browser goes away.
+/// The last captions are kept before the consultation becomes completed, so a completed one has its whole transcript;
+/// everyone in the call is told after that. Runs to its end even when the doctor's browser goes away.
 pub async fn end(
     State(app): State<App>,
     actor: Actor,
@@ -137,8 +137,10 @@ async fn complete(app: &App, actor: &Actor, id: ConsultationId) -> Result<Json<C
     record.consultation.apply(ConsultationEvent::Ended, app.clock.now())?;
     // The captions need the database meanwhile; the state is checked again below.
     drop(tx);
+    app.hub.close_call(id).await;
+    let completed = change(app, actor, id, ConsultationEvent::Ended, Action::ConsultationEnded).await?;
     app.hub.end_consultation(id).await;
-    change(app, actor, id, ConsultationEvent::Ended, Action::ConsultationEnded).await
+    Ok(completed)
 }
 
 /// A step that only its own people may take.
