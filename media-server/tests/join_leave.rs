@@ -49,6 +49,25 @@ fn a_reload_replaces_the_session_and_the_others_hear_the_same_participant_go_on(
 }
 
 #[test]
+fn an_idle_m_line_goes_on_where_it_stopped_when_it_is_used_again() {
+    let mut sim = two_party();
+    let track = sim.peers[1].track(Source::Camera);
+    let line = sim.peers[0].line(track).expect("subscribed");
+    let kept: Vec<_> = sim.peers[0].subscribe.iter().copied().filter(|(mid, _)| *mid != line).collect();
+    let all = std::mem::replace(&mut sim.peers[0].subscribe, kept);
+    sim.resubscribe(0);
+    sim.talk(Duration::from_millis(500));
+    let before = sim.peers[0].packets(line).last().expect("video arrived").sequence;
+    sim.peers[0].arrived.clear();
+    sim.peers[0].subscribe = all;
+    sim.resubscribe(0);
+    sim.talk(Duration::from_millis(500));
+    let packets = sim.peers[0].packets(line);
+    assert!(packets.len() > 30);
+    assert_eq!(packets[0].sequence, before + 1, "the receiver's SRTP index goes on from here");
+}
+
+#[test]
 fn an_ice_restart_keeps_media_flowing_and_leads_to_the_same_session() {
     let mut sim = two_party();
     let negotiation = sim.peers[1].ice_restart_offer();

@@ -26,8 +26,11 @@ impl Engine {
                 self.events.push_back(MediaEvent::Disconnected { room, participant });
             }
             SessionEvent::KeyframeRequested(mid) => {
-                let track =
-                    session.forwards.iter().find(|forward| forward.mid == mid).map(|forward| forward.track);
+                let track = session
+                    .forwards
+                    .iter()
+                    .find(|forward| forward.mid == mid)
+                    .and_then(|forward| forward.track);
                 if let Some(track) = track {
                     self.want_keyframe(now, room, track);
                 }

@@ -20,10 +20,12 @@ struct PayloadMapping {
     strip_red: bool,
 }
 
-/// Subscription state of one m-line.
+/// Subscription state of one m-line. Lives as long as the session: the m-line's SSRC stays the same when it idles and
+/// is used again, so its sequence numbers must go on too (they are part of the SRTP packet index, RFC 3711 §3.3.1).
 pub(crate) struct Forward {
     pub(crate) mid: Mid,
-    pub(crate) track: TrackId,
+    /// `None`: idle.
+    pub(crate) track: Option<TrackId>,
     /// The offer that asked for it; opens when the browser says that it has applied the answer.
     pub(super) request: u32,
     pub(super) open: bool,
@@ -44,11 +46,18 @@ pub(crate) enum Forwarded {
 impl Forward {
     pub(super) fn new(mid: Mid, kind: MediaKind, track: TrackId, request: u32, random: u16) -> Self {
         let clock_rate = if kind.is_audio() { 48_000 } else { 90_000 };
-        Self { mid, track, request, open: false, rewriter: Rewriter::new(clock_rate, random), mapping: None }
+        Self {
+            mid,
+            track: Some(track),
+            request,
+            open: false,
+            rewriter: Rewriter::new(clock_rate, random),
+            mapping: None,
+        }
     }
 
-    /// Points the m-line at another track; its RTP stream goes on.
-    pub(super) fn retarget(&mut self, track: TrackId, request: u32) {
+    /// Points the m-line at another track, or at none; its RTP stream goes on.
+    pub(super) fn retarget(&mut self, track: Option<TrackId>, request: u32) {
         if self.track != track {
             self.track = track;
             self.request = request;
@@ -73,7 +82,8 @@ impl Session {
 
     /// Open m-lines and the tracks that they receive.
     pub(crate) fn open_lines(&self) -> impl Iterator<Item = (Mid, TrackId)> {
-        self.forwards.iter().filter(|forward| forward.open).map(|forward| (forward.mid, forward.track))
+        let open = self.forwards.iter().filter(|forward| forward.open);
+        open.filter_map(|forward| Some((forward.mid, forward.track?)))
     }
 
     /// Writes a packet of another participant's track to this participant's m-line `mid`. It leaves at the next

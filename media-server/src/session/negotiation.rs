@@ -109,10 +109,14 @@ impl Session {
         wanted: &[(Mid, &Subscription)],
         random: &mut impl FnMut(&mut [u8; 28]),
     ) {
-        self.forwards.retain(|forward| wanted.iter().any(|(mid, _)| *mid == forward.mid));
+        for idle in
+            self.forwards.iter_mut().filter(|forward| wanted.iter().all(|(mid, _)| *mid != forward.mid))
+        {
+            idle.retarget(None, request);
+        }
         for (mid, subscription) in wanted {
             if let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == *mid) {
-                forward.retarget(subscription.track, request);
+                forward.retarget(Some(subscription.track), request);
                 continue;
             }
             let kind = media_kind(subscription.track.source);

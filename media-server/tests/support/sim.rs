@@ -127,6 +127,13 @@ impl Sim {
         self.apply(index, &answer);
     }
 
+    /// Offers the m-lines that there are, with the peer's present lists of what they mean.
+    pub fn resubscribe(&mut self, index: usize) {
+        let negotiation = self.peers[index].ice_restart_offer();
+        let answer = self.renegotiate(index, negotiation).expect("accepted");
+        self.apply(index, &answer);
+    }
+
     pub fn apply(&mut self, index: usize, answer: &Answer) {
         let request = self.peers[index].answer(self.now, &answer.0);
         let participant = self.peers[index].id;
