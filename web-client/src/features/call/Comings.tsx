@@ -25,9 +25,9 @@ export function Comings({ participants, you }: { participants: readonly Particip
     return () => clearTimeout(timer);
   }, [news]);
   return (
-    <p role="status" className="pointer-events-none absolute inset-x-0 top-14 z-20 flex justify-center">
+    <p role="status" className="pointer-events-none absolute inset-x-4 top-14 z-20 flex sm:justify-center">
       {news !== "" && (
-        <span className="animate-rise rounded-full bg-surface px-4 py-1.5 font-semibold shadow-soft">{news}</span>
+        <span className="h-fit animate-rise rounded-full bg-surface px-4 py-1.5 font-semibold shadow-soft">{news}</span>
       )}
     </p>
   );

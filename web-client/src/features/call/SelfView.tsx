@@ -64,8 +64,8 @@ export function SelfView({ snapshot }: { snapshot: CallSnapshot }) {
         "group absolute z-10 aspect-video w-32 cursor-grab touch-none overflow-hidden rounded-card border-2 bg-surface shadow-soft select-none sm:w-56",
         speaking ? "border-ok" : "border-line",
         corner.right ? "right-3" : "left-3",
-        // On a phone the lower third belongs to the captions.
-        corner.bottom ? "bottom-3 max-sm:bottom-[38%]" : "top-3",
+        // On a phone the lower third belongs to the captions, and the first line to the name.
+        corner.bottom ? "bottom-3 max-sm:bottom-[38%]" : "top-3 max-sm:top-9",
       )}
     >
       {camera.on && camera.track ? (
