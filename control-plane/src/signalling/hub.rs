@@ -92,6 +92,10 @@ impl Hub {
 
     async fn connect(&self, seat: Seat, offer: Offer) {
         let request = offer.request;
+        // The room is being closed: a session opened now would keep it, and its captions, going.
+        if self.lock().is_ending(seat.consultation) {
+            return self.refuse(seat, request, SignalError::ConsultationNotActive);
+        }
         let answer = match Negotiation::try_from(offer) {
             Err(refused) => return self.refuse(seat, request, refused),
             Ok(negotiation) => match self.join_token(seat) {
@@ -122,6 +126,9 @@ impl Hub {
 
     async fn renegotiate(&self, seat: Seat, offer: Offer) {
         let request = offer.request;
+        if self.lock().is_ending(seat.consultation) {
+            return self.refuse(seat, request, SignalError::ConsultationNotActive);
+        }
         match Negotiation::try_from(offer) {
             Err(refused) => self.refuse(seat, request, refused),
             Ok(negotiation) => {

@@ -77,7 +77,7 @@ impl Switchboard {
         if self.draining {
             return Err(SignalError::ServerShuttingDown);
         }
-        if self.ended.contains_key(&grant.consultation) {
+        if self.is_ending(grant.consultation) {
             return Err(SignalError::ConsultationNotActive);
         }
         let (queue, receiver) = mpsc::channel(OUTBOX);
@@ -127,6 +127,10 @@ impl Switchboard {
     /// Nobody may enter any more; who is in stays until the call is removed.
     pub(super) fn begin_end(&mut self, consultation: ConsultationId, now: Timestamp) {
         self.ended.insert(consultation, now);
+    }
+
+    pub(super) fn is_ending(&self, consultation: ConsultationId) -> bool {
+        self.ended.contains_key(&consultation)
     }
 
     pub(super) fn end(&mut self, consultation: ConsultationId, now: Timestamp) -> Vec<Work> {

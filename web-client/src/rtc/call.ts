@@ -120,7 +120,9 @@ export class Call {
     const ticker = setInterval(() => void this.#measure(), STATS_EVERY_MS);
     const outcome = await this.#signalling.run();
     clearInterval(ticker);
-    this.#finish(outcome);
+    // Whoever was in the call and may not come back to it has missed its end.
+    const missed = this.#snapshot.you !== null && outcome.kind === "failed" && outcome.code === "consultation_not_active";
+    this.#finish(missed ? { kind: "ended", why: "ended" } : outcome);
   }
 
   leave(): void {

@@ -168,7 +168,9 @@ export class Link {
   }
 
   #afterRefusal(code: SignalError): void {
-    if (code === "room_full" || code === "consultation_not_active") this.#options.onGiveUp(code);
+    // The call is ending: the socket is about to say so.
+    if (code === "consultation_not_active") this.#closed = true;
+    else if (code === "room_full") this.#options.onGiveUp(code);
     else if (code !== "not_granted") this.#replace("media_failed");
     else if (!this.#options.onNotGranted()) this.#options.onGiveUp(code);
   }
