@@ -43,7 +43,7 @@ lint: need-build web ## every linter; changes nothing
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	cargo check --package media-server --no-default-features --quiet
-	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --quiet
 	$(WEB) typecheck
 	$(WEB) lint
 	config/dev/check-layout.sh

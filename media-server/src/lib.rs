@@ -10,6 +10,7 @@
 //!
 //! Packets of a microphone whose speaker has consented are also offered to [`transcription::Tap`], which never blocks.
 #![deny(clippy::indexing_slicing, reason = "its input is hostile")]
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "virtual time starts at a real instant"))]
 
 mod command;
 pub mod config;

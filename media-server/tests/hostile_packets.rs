@@ -1,5 +1,6 @@
 //! What strangers send: nothing is answered, nothing panics, and a running call does not notice.
 
+#[expect(dead_code, reason = "other test files use the rest of it")]
 mod support;
 
 use std::net::SocketAddr;

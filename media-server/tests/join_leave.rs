@@ -1,5 +1,6 @@
 //! Coming, going and coming back as the same participant.
 
+#[expect(dead_code, reason = "other test files use the rest of it")]
 mod support;
 
 use std::time::Duration;
@@ -96,7 +97,7 @@ fn a_silent_browser_is_reported_and_given_up_after_the_configured_time() {
         for event in sim.events.drain(..) {
             match event {
                 MediaEvent::Disconnected { participant, .. } if participant == second => {
-                    lost = Some(sim.now - started)
+                    lost = Some(sim.now - started);
                 }
                 MediaEvent::SessionEnded { participant, why, .. } if participant == second => {
                     assert_eq!(why, SessionEnd::Timeout);
@@ -108,7 +109,7 @@ fn a_silent_browser_is_reported_and_given_up_after_the_configured_time() {
     }
     let (lost, ended) = (lost.expect("reported"), ended.expect("given up"));
     assert!(
-        ended - lost >= Duration::from_secs(19) && ended - lost <= Duration::from_secs(21),
+        (lost + Duration::from_secs(19)..=lost + Duration::from_secs(21)).contains(&ended),
         "{lost:?} {ended:?}"
     );
 }
