@@ -188,3 +188,6 @@ async fn keep(hub: &Hub, caption: &Caption) {
 fn consultation_of(room: RoomId) -> ConsultationId {
     ConsultationId::from_uuid(room.uuid())
 }
+
+#[cfg(test)]
+mod tests;

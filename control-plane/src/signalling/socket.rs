@@ -160,6 +160,15 @@ async fn converse(
     sink: &mut SplitSink<WebSocket, Message>,
     stream: &mut SplitStream<WebSocket>,
 ) -> End {
+    // The database knows; the hub only remembers the ends of its own time.
+    match app.store.is_active(grant.tenant, grant.consultation).await {
+        Ok(true) => {}
+        Ok(false) => return End::Refused(SignalError::ConsultationNotActive),
+        Err(error) => {
+            tracing::error!(consultation = %grant.consultation, %error, "cannot read its state");
+            return End::Refused(SignalError::MediaFailed);
+        }
+    }
     let opened = match app.hub.open(grant).await {
         Ok(opened) => opened,
         Err(code) => return End::Refused(code),

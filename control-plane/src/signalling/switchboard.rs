@@ -202,3 +202,62 @@ impl Switchboard {
 pub(super) fn error_message(request: Option<u32>, code: SignalError) -> ServerMessage {
     ServerMessage::Error { request, code, message: code.sentence().to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::UserId;
+    use crate::signalling::protocol::ParticipantKind;
+
+    fn grant(participant: u128) -> TicketGrant {
+        TicketGrant {
+            consultation: ConsultationId::from_uuid(Uuid::from_u128(1)),
+            tenant: TenantId::from_uuid(Uuid::from_u128(2)),
+            user: UserId::from_uuid(Uuid::from_u128(participant)),
+            participant: ParticipantId::from_uuid(Uuid::from_u128(participant)),
+            name: "Somebody".into(),
+            kind: ParticipantKind::Guest,
+            label: String::new(),
+            started_at: Timestamp::from_millis(0),
+        }
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn a_browser_that_does_not_read_is_given_up_and_the_others_go_on() {
+        let mut board = Switchboard::default();
+        let (slow, _) = board.open(grant(1), at(0)).unwrap_or_else(|_| panic!("opens"));
+        let (mut quick, _) = board.open(grant(2), at(0)).unwrap_or_else(|_| panic!("opens"));
+        for _ in 0..2 * OUTBOX {
+            board.apply(quick.seat.consultation, CallEvent::ActiveSpeakers { participants: vec![] }, at(0));
+            assert!(quick.queue.try_recv().is_ok(), "told at once");
+        }
+        assert!(slow.overflow.is_cancelled());
+        assert!(!quick.overflow.is_cancelled());
+    }
+
+    #[test]
+    fn nobody_enters_an_ended_call_as_long_as_a_ticket_could_live() {
+        let mut board = Switchboard::default();
+        let consultation = grant(1).consultation;
+        board.begin_end(consultation, at(0));
+        board.end(consultation, at(0));
+        board.tick(at(59_999));
+        assert_eq!(board.open(grant(1), at(59_999)).err(), Some(SignalError::ConsultationNotActive));
+        board.tick(at(60_000));
+        assert!(board.open(grant(1), at(60_000)).is_ok(), "forgotten: memory is bounded");
+    }
+
+    #[test]
+    fn a_session_that_opens_after_the_end_is_closed() {
+        let mut board = Switchboard::default();
+        let participant = grant(1).participant;
+        let work = board.apply(grant(1).consultation, CallEvent::SessionOpened { participant }, at(0));
+        assert_eq!(work, [Work::LeaveRoom { participant }]);
+    }
+}
