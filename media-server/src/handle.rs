@@ -26,6 +26,12 @@ struct Speaker {
     muted: bool,
 }
 
+impl Speaker {
+    fn speaks(self) -> bool {
+        self.consented && !self.muted
+    }
+}
+
 /// One media node. Everything is awaited at [`MediaServer::shutdown`].
 pub struct MediaServer {
     verifier: JoinTokenVerifier,
@@ -148,11 +154,14 @@ impl MediaServer {
     ) {
         let mut speakers = self.speakers();
         let speaker = speakers.entry((room, participant)).or_default();
-        let before = speaker.consented && !speaker.muted;
+        let before = *speaker;
         change(speaker);
-        match (before, speaker.consented && !speaker.muted) {
+        let withdrawn = before.consented && !speaker.consented;
+        match (before.speaks(), speaker.speaks()) {
             (false, true) => self.transcription.start_speaker(room, participant),
             (true, false) => self.transcription.stop_speaker(room, participant, stop),
+            // Muted already, but a final of what was said before may still be on its way.
+            (false, false) if withdrawn => self.transcription.stop_speaker(room, participant, stop),
             _ => {}
         }
     }
