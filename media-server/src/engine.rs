@@ -278,19 +278,16 @@ impl Engine {
     }
 
     fn tick_rooms(&mut self, now: Instant) {
-        let mut requests = Vec::new();
+        let mut due = Vec::new();
         for (id, room) in &mut self.rooms {
-            for (track, state) in &mut room.tracks {
-                if state.keyframes.poll(now) {
-                    requests.push((*id, *track));
-                }
-            }
+            let waiting = room.tracks.iter().filter(|(_, state)| state.keyframes.is_due(now));
+            due.extend(waiting.map(|(track, _)| (*id, *track)));
             if let Some(participants) = room.speakers.poll(now) {
                 self.events.push_back(MediaEvent::ActiveSpeakers { room: *id, participants });
             }
         }
-        for (room, track) in requests {
-            self.request_keyframe(now, room, track);
+        for (room, track) in due {
+            self.request_keyframe_if_due(now, room, track);
         }
     }
 

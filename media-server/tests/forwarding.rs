@@ -92,6 +92,19 @@ fn keyframe_requests_of_many_viewers_reach_the_publisher_at_most_every_200_ms() 
 }
 
 #[test]
+fn a_camera_that_starts_late_is_asked_for_a_keyframe_with_its_first_packet() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &AV, &[]);
+    let camera = sim.peers[0].track(Source::Camera);
+    sim.join(Protocol::Udp, &[], &[camera]);
+    sim.run_for(Duration::from_millis(700));
+    let now = sim.now;
+    sim.peers[0].send_video(now, 4, false);
+    sim.run_for(Duration::from_millis(50));
+    assert_eq!(sim.peers[0].keyframe_requests, 1, "not at the next retry");
+}
+
+#[test]
 fn a_muted_microphone_is_not_forwarded_and_continues_without_a_hole() {
     let mut sim = two_party(Network::default());
     sim.talk(Duration::from_secs(1));

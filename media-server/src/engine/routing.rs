@@ -119,9 +119,7 @@ impl Engine {
             return;
         };
         state.keyframes.want(now);
-        if state.keyframes.poll(now) {
-            self.request_keyframe(now, room, track);
-        }
+        self.request_keyframe_if_due(now, room, track);
     }
 
     pub(super) fn want_keyframes(&mut self, now: Instant, slot: Slot) {
@@ -134,10 +132,19 @@ impl Engine {
         }
     }
 
-    pub(super) fn request_keyframe(&mut self, now: Instant, room: RoomId, track: TrackId) {
-        let Some(slot) = self.rooms.get(&room).and_then(|room| room.slot(track.participant)) else { return };
-        self.counters.keyframe_requests += 1;
-        self.drive(now, slot, |session| session.request_keyframe(track.source));
+    /// Before the first packet of a stream there is no one to ask: until then the request stays due.
+    pub(super) fn request_keyframe_if_due(&mut self, now: Instant, room_id: RoomId, track: TrackId) {
+        let Some(slot) = self.rooms.get(&room_id).and_then(|room| room.slot(track.participant)) else {
+            return;
+        };
+        if !self.session(slot).is_some_and(|session| session.is_sending(track.source)) {
+            return;
+        }
+        let state = self.rooms.get_mut(&room_id).and_then(|room| room.tracks.get_mut(&track));
+        if state.is_some_and(|state| state.keyframes.poll(now)) {
+            self.counters.keyframe_requests += 1;
+            self.drive(now, slot, |session| session.request_keyframe(track.source));
+        }
     }
 }
 

@@ -37,6 +37,10 @@ impl KeyframeRequests {
         *self = Self::Recent { last: now };
     }
 
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        matches!(self, Self::Due { at, .. } if *at <= now)
+    }
+
     /// True when a request has to be sent now.
     pub(crate) fn poll(&mut self, now: Instant) -> bool {
         let Self::Due { at, attempt } = *self else { return false };
@@ -53,6 +57,7 @@ impl KeyframeRequests {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
 mod tests {
     use super::*;
 

@@ -165,19 +165,25 @@ impl Session {
         self.drain();
     }
 
+    /// Packets of its track have arrived since the last negotiation.
+    pub(crate) fn is_sending(&self, source: Source) -> bool {
+        self.publication(source).is_some_and(|mid| self.ingress.iter().any(|ingress| ingress.mid == mid))
+    }
+
     /// Asks the browser for a keyframe of its track.
     pub(crate) fn request_keyframe(&mut self, source: Source) {
-        let Some(mid) =
-            self.publications.iter().find(|(_, published)| *published == source).map(|(mid, _)| *mid)
-        else {
-            return;
-        };
+        let Some(mid) = self.publication(source) else { return };
         for ingress in self.ingress.iter().filter(|ingress| ingress.mid == mid) {
             if let Some(stream) = self.rtc.direct_api().stream_rx(&ingress.ssrc) {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
             }
         }
         self.drain();
+    }
+
+    /// The m-line that carries the browser's own track.
+    fn publication(&self, source: Source) -> Option<Mid> {
+        self.publications.iter().find(|(_, published)| *published == source).map(|(mid, _)| *mid)
     }
 
     pub(crate) fn disconnect(&mut self) {
