@@ -57,7 +57,6 @@ impl KeyframeRequests {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
 mod tests {
     use super::*;
 

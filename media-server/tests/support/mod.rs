@@ -1,9 +1,10 @@
-//! An engine, a few str0m clients standing in for browsers, and a network that loses and reorders; all in virtual time.
+//! An engine, a few str0m clients standing in for browsers, and a network that loses and reorders, all in virtual
+//! time; and a real media node on loopback sockets.
 #![expect(
-    unreachable_pub,
     clippy::disallowed_methods,
     reason = "part of every test binary; its clock starts at a real instant"
 )]
 
-pub mod peer;
-pub mod sim;
+pub(crate) mod node;
+pub(crate) mod peer;
+pub(crate) mod sim;

@@ -13,23 +13,23 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 use uuid::Uuid;
 
 /// One packet as it arrived at a peer.
-pub struct Arrived {
-    pub mid: Mid,
-    pub sequence: u64,
-    pub payload: Vec<u8>,
+pub(crate) struct Arrived {
+    pub(crate) mid: Mid,
+    pub(crate) sequence: u64,
+    pub(crate) payload: Vec<u8>,
 }
 
-pub struct Peer {
-    pub id: ParticipantId,
-    pub address: SocketAddr,
-    pub proto: Protocol,
-    pub connected: bool,
-    pub arrived: Vec<Arrived>,
+pub(crate) struct Peer {
+    pub(crate) id: ParticipantId,
+    pub(crate) address: SocketAddr,
+    pub(crate) proto: Protocol,
+    pub(crate) connected: bool,
+    pub(crate) arrived: Vec<Arrived>,
     /// Keyframe requests that reached us and have not been answered.
-    pub keyframe_requests: usize,
-    pub publish: Vec<(Mid, Source)>,
-    pub subscribe: Vec<(Mid, TrackId)>,
-    pub outbox: VecDeque<Transmit>,
+    pub(crate) keyframe_requests: usize,
+    pub(crate) publish: Vec<(Mid, Source)>,
+    pub(crate) subscribe: Vec<(Mid, TrackId)>,
+    pub(crate) outbox: VecDeque<Transmit>,
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     request: u32,
@@ -39,7 +39,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(now: Instant, number: u8, proto: Protocol) -> Self {
+    pub(crate) fn new(now: Instant, number: u8, proto: Protocol) -> Self {
         let address = SocketAddr::from(([10, 0, 0, number], 5000));
         let codecs = Rtc::builder().set_rtp_mode(true).clear_codecs();
         let mut rtc = codecs.enable_opus(true, true).enable_vp8(true).enable_h264(true).build(now);
@@ -68,21 +68,21 @@ impl Peer {
         peer
     }
 
-    pub fn track(&self, source: Source) -> TrackId {
+    pub(crate) fn track(&self, source: Source) -> TrackId {
         TrackId { participant: self.id, source }
     }
 
     /// The m-line that receives `track`.
-    pub fn line(&self, track: TrackId) -> Option<Mid> {
+    pub(crate) fn line(&self, track: TrackId) -> Option<Mid> {
         self.subscribe.iter().find(|(_, subscribed)| *subscribed == track).map(|(mid, _)| *mid)
     }
 
-    pub fn publishes(&self, source: Source) -> bool {
+    pub(crate) fn publishes(&self, source: Source) -> bool {
         self.publish.iter().any(|(_, published)| *published == source)
     }
 
     /// An offer that adds these; earlier m-lines stay.
-    pub fn offer(&mut self, publish: &[Source], subscribe: &[TrackId]) -> Negotiation {
+    pub(crate) fn offer(&mut self, publish: &[Source], subscribe: &[TrackId]) -> Negotiation {
         let kind = |source: Source| if source.is_audio() { MediaKind::Audio } else { MediaKind::Video };
         let mut api = self.rtc.sdp_api();
         for source in publish {
@@ -98,7 +98,7 @@ impl Peer {
     }
 
     /// New ICE credentials, same m-lines.
-    pub fn ice_restart_offer(&mut self) -> Negotiation {
+    pub(crate) fn ice_restart_offer(&mut self) -> Negotiation {
         let mut api = self.rtc.sdp_api();
         api.ice_restart(true);
         let (offer, pending) = api.apply().expect("something to negotiate");
@@ -121,7 +121,7 @@ impl Peer {
     }
 
     /// Applies the answer; returns the request number to confirm.
-    pub fn answer(&mut self, now: Instant, answer: &str) -> u32 {
+    pub(crate) fn answer(&mut self, now: Instant, answer: &str) -> u32 {
         let answer = SdpAnswer::from_sdp_string(answer).expect("an SDP answer");
         let pending = self.pending.take().expect("an offer is open");
         self.rtc.sdp_api().accept_answer(pending, answer).expect("acceptable");
@@ -130,7 +130,7 @@ impl Peer {
     }
 
     /// 20 ms of Opus-like audio.
-    pub fn send_audio(&mut self, now: Instant) {
+    pub(crate) fn send_audio(&mut self, now: Instant) {
         self.sequence[0] += 1;
         let number = self.sequence[0];
         let payload = [b"opus".as_slice(), &number.to_be_bytes()].concat();
@@ -142,7 +142,7 @@ impl Peer {
     }
 
     /// One VP8 frame of `packets` packets; a keyframe or a delta frame.
-    pub fn send_video(&mut self, now: Instant, packets: u64, keyframe: bool) {
+    pub(crate) fn send_video(&mut self, now: Instant, packets: u64, keyframe: bool) {
         let frame = self.sequence[1] / packets;
         for index in 0..packets {
             self.sequence[1] += 1;
@@ -168,14 +168,14 @@ impl Peer {
         self.timeout(now);
     }
 
-    pub fn request_keyframe(&mut self, now: Instant, mid: Mid) {
+    pub(crate) fn request_keyframe(&mut self, now: Instant, mid: Mid) {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_rx_by_mid(mid, None).expect("packets have arrived");
         stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
         self.drain(now);
     }
 
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Ok(contents) = datagram.try_into() else { return };
         let receive = Receive { proto: self.proto, source: from, destination: self.address, contents };
         self.rtc
@@ -184,24 +184,24 @@ impl Peer {
         self.drain(now);
     }
 
-    pub fn timeout(&mut self, now: Instant) {
+    pub(crate) fn timeout(&mut self, now: Instant) {
         self.rtc.handle_input(Input::Timeout(now)).expect("alive");
         self.drain(now);
     }
 
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// What arrived on an m-line, in sequence order.
-    pub fn packets(&self, mid: Mid) -> Vec<&Arrived> {
+    pub(crate) fn packets(&self, mid: Mid) -> Vec<&Arrived> {
         let mut packets: Vec<_> = self.arrived.iter().filter(|packet| packet.mid == mid).collect();
         packets.sort_by_key(|packet| packet.sequence);
         packets
     }
 
     /// The numbers in the payloads of `track`, in sequence order.
-    pub fn numbers(&self, track: TrackId) -> Vec<u64> {
+    pub(crate) fn numbers(&self, track: TrackId) -> Vec<u64> {
         let skip = if track.source.is_audio() { 4 } else { 5 };
         let number =
             |packet: &&Arrived| u64::from_be_bytes(packet.payload[skip..skip + 8].try_into().expect("eight"));

@@ -17,11 +17,11 @@ const SERVER: ([u8; 4], u16) = ([10, 0, 1, 1], 3480);
 
 /// What the network does to every datagram, both ways.
 #[derive(Clone, Copy)]
-pub struct Network {
-    pub delay: Duration,
+pub(crate) struct Network {
+    pub(crate) delay: Duration,
     /// Uniformly distributed on top; reorders.
-    pub jitter: Duration,
-    pub loss_percent: u64,
+    pub(crate) jitter: Duration,
+    pub(crate) loss_percent: u64,
 }
 
 impl Default for Network {
@@ -39,23 +39,23 @@ struct Flight {
     datagram: Vec<u8>,
 }
 
-pub struct Sim {
-    pub now: Instant,
-    pub engine: Engine,
-    pub peers: Vec<Peer>,
-    pub events: Vec<MediaEvent>,
-    pub network: Network,
+pub(crate) struct Sim {
+    pub(crate) now: Instant,
+    pub(crate) engine: Engine,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) events: Vec<MediaEvent>,
+    pub(crate) network: Network,
     /// Datagrams that the server sent to nobody we know.
-    pub strays: usize,
+    pub(crate) strays: usize,
     flights: Vec<Flight>,
     seed: u64,
 }
 
-pub fn room() -> RoomId {
+pub(crate) fn room() -> RoomId {
     RoomId::from_uuid(Uuid::from_u128(0xa))
 }
 
-pub fn config() -> EngineConfig {
+pub(crate) fn config() -> EngineConfig {
     EngineConfig {
         worker: 0,
         ice_lite: true,
@@ -73,7 +73,7 @@ fn dice(seed: &mut u64) -> u64 {
 }
 
 impl Sim {
-    pub fn new(config: EngineConfig) -> Self {
+    pub(crate) fn new(config: EngineConfig) -> Self {
         let now = Instant::now();
         let mut seed = 7;
         let random = Box::new(move |bytes: &mut [u8; 28]| bytes.fill_with(|| dice(&mut seed) as u8));
@@ -90,7 +90,7 @@ impl Sim {
     }
 
     /// Adds a peer that publishes `publish` and receives `subscribe`, and waits until it is connected.
-    pub fn join(&mut self, proto: Protocol, publish: &[Source], subscribe: &[TrackId]) -> usize {
+    pub(crate) fn join(&mut self, proto: Protocol, publish: &[Source], subscribe: &[TrackId]) -> usize {
         let index = self.peers.len();
         self.peers.push(Peer::new(self.now, index as u8 + 1, proto));
         self.reconnect(index, publish, subscribe);
@@ -98,14 +98,14 @@ impl Sim {
     }
 
     /// Connects a peer that has no session yet, or a new `Peer` in the place of one that has.
-    pub fn reconnect(&mut self, index: usize, publish: &[Source], subscribe: &[TrackId]) {
+    pub(crate) fn reconnect(&mut self, index: usize, publish: &[Source], subscribe: &[TrackId]) {
         let negotiation = self.peers[index].offer(publish, subscribe);
         let answer = self.connect(index, negotiation).expect("accepted");
         self.apply(index, &answer);
         self.run_until(Duration::from_secs(5), |sim| sim.peers[index].connected);
     }
 
-    pub fn connect(&mut self, index: usize, negotiation: Negotiation) -> Result<Answer, MediaError> {
+    pub(crate) fn connect(&mut self, index: usize, negotiation: Negotiation) -> Result<Answer, MediaError> {
         let publish = vec![Source::Microphone, Source::Camera];
         let grant = Grant { room: room(), participant: self.peers[index].id, publish, subscribe: true };
         let (reply, answer) = oneshot::channel();
@@ -113,7 +113,11 @@ impl Sim {
         answer.blocking_recv().expect("answered")
     }
 
-    pub fn renegotiate(&mut self, index: usize, negotiation: Negotiation) -> Result<Answer, MediaError> {
+    pub(crate) fn renegotiate(
+        &mut self,
+        index: usize,
+        negotiation: Negotiation,
+    ) -> Result<Answer, MediaError> {
         let (reply, answer) = oneshot::channel();
         let participant = self.peers[index].id;
         self.command(MediaCommand::Renegotiate { room: room(), participant, negotiation, reply });
@@ -121,38 +125,38 @@ impl Sim {
     }
 
     /// Adds subscriptions to an open session.
-    pub fn subscribe(&mut self, index: usize, tracks: &[TrackId]) {
+    pub(crate) fn subscribe(&mut self, index: usize, tracks: &[TrackId]) {
         let negotiation = self.peers[index].offer(&[], tracks);
         let answer = self.renegotiate(index, negotiation).expect("accepted");
         self.apply(index, &answer);
     }
 
     /// Offers the m-lines that there are, with the peer's present lists of what they mean.
-    pub fn resubscribe(&mut self, index: usize) {
+    pub(crate) fn resubscribe(&mut self, index: usize) {
         let negotiation = self.peers[index].ice_restart_offer();
         let answer = self.renegotiate(index, negotiation).expect("accepted");
         self.apply(index, &answer);
     }
 
-    pub fn apply(&mut self, index: usize, answer: &Answer) {
+    pub(crate) fn apply(&mut self, index: usize, answer: &Answer) {
         let request = self.peers[index].answer(self.now, &answer.0);
         let participant = self.peers[index].id;
         self.command(MediaCommand::Negotiated { room: room(), participant, request });
     }
 
-    pub fn command(&mut self, command: MediaCommand) {
+    pub(crate) fn command(&mut self, command: MediaCommand) {
         self.engine.handle_command(self.now, command);
         self.collect();
     }
 
     /// A datagram that reaches the server right now, from anywhere.
-    pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
         self.engine.handle_datagram(self.now, Protocol::Udp, from, SERVER.into(), datagram);
         self.collect();
     }
 
     /// Everybody publishes for `duration`: 50 audio packets and 33 video frames of 4 packets a second.
-    pub fn talk(&mut self, duration: Duration) {
+    pub(crate) fn talk(&mut self, duration: Duration) {
         let end = self.now + duration;
         let mut tick = 0_u64;
         while self.now < end {
@@ -170,13 +174,13 @@ impl Sim {
         }
     }
 
-    pub fn run_for(&mut self, duration: Duration) {
+    pub(crate) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         self.run(end, |_| false);
         self.now = end;
     }
 
-    pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) {
         let end = self.now + limit;
         self.run(end, &done);
         assert!(done(self), "not within {limit:?}");
