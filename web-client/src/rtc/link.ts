@@ -43,6 +43,8 @@ export class Link {
   #lostPeers = 0;
   #iceRestart = false;
   #negotiating = false;
+  /** Counts over all peer connections: a late answer to an earlier one must not pass for an answer to this one. */
+  #request = 0;
   #awaited: { request: number; settle: (answer: Answer) => void } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #counters = new Map<string, ReceiveCounters>();
@@ -85,9 +87,9 @@ export class Link {
     if (this.#awaited?.request === request) this.#awaited.settle({ kind: "refused", code });
   }
 
-  /** The server lost its side. */
+  /** The server lost its side. Before the first answer it is the end of an earlier page's session: not ours. */
   sessionFailed(): void {
-    this.#replace("media_failed");
+    if (this.#peer?.opened === true) this.#replace("media_failed");
   }
 
   close(): void {
@@ -125,7 +127,8 @@ export class Link {
 
   async #round(peer: Peer): Promise<void> {
     try {
-      const offer = await peer.offer(this.#options.needs(), this.#iceRestart);
+      this.#request += 1;
+      const offer = await peer.offer(this.#request, this.#options.needs(), this.#iceRestart);
       if (peer !== this.#peer || this.#closed) return;
       const awaited = this.#await(offer.request);
       if (!this.#options.send({ type: peer.opened ? "renegotiate" : "connect", offer })) this.socketDown();

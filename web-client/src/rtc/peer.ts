@@ -26,7 +26,6 @@ export class Peer {
   opened = false;
   readonly #sending = new Map<TrackSource, RTCRtpTransceiver>();
   readonly #receiving: ReceivingLine[] = [];
-  #request = 0;
 
   constructor(iceServers: RTCIceServer[]) {
     this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
@@ -53,14 +52,13 @@ export class Peer {
   }
 
   /** Points the m-lines at `needs` and offers that. An earlier unanswered offer is replaced by this one. */
-  async offer(needs: Needs, iceRestart: boolean): Promise<Offer> {
+  async offer(request: number, needs: Needs, iceRestart: boolean): Promise<Offer> {
     this.#arrangeSending(needs);
     this.#arrangeReceiving(needs.receive);
     const description = await this.connection.createOffer({ iceRestart });
     await this.connection.setLocalDescription(description);
-    this.#request += 1;
     return {
-      request: this.#request,
+      request,
       sdp: this.connection.localDescription?.sdp ?? "",
       publish: [...this.#sending].flatMap(([source, { mid, direction }]) =>
         mid !== null && direction === "sendonly" ? [{ mid, source }] : [],
