@@ -71,20 +71,19 @@ export function CallView({ call, snapshot, captions, consultationId }: CallViewP
         <Header snapshot={snapshot} />
         <ConnectionBanner snapshot={snapshot} />
         <CaptionNotice service={snapshot.captionService} />
-        <main aria-label={t.call.stage} className="relative min-h-0 grow px-2 sm:px-3">
+        <main aria-label={t.call.stage} className="flex min-h-0 grow flex-col gap-2 px-2 sm:px-3">
           <h1 className="sr-only">{t.call.callTitle}</h1>
-          <Stage snapshot={snapshot} />
-          <div className="absolute inset-2 sm:inset-3">
+          <div className="relative min-h-0 grow">
+            <Stage snapshot={snapshot} />
             <SelfView snapshot={snapshot} />
+            <Comings participants={snapshot.participants} you={snapshot.you} />
+            {preferences.shown && snapshot.startedAt !== null && (
+              <CaptionOverlay captions={captions} startedAt={snapshot.startedAt} names={names} size={preferences.size} />
+            )}
           </div>
-          <div className="absolute inset-x-4 bottom-4 z-20 flex flex-col gap-2">
-            <DeviceNotices call={call} local={local} />
-            <RemoteSound media={snapshot.media} output={snapshot.output} />
-          </div>
-          <Comings participants={snapshot.participants} you={snapshot.you} />
-          {preferences.shown && snapshot.startedAt !== null && (
-            <CaptionOverlay captions={captions} startedAt={snapshot.startedAt} names={names} size={preferences.size} />
-          )}
+          {/* Below the stage: what has a button must not lie under captions. */}
+          <DeviceNotices call={call} local={local} />
+          <RemoteSound media={snapshot.media} output={snapshot.output} />
           <CaptionAnnouncer captions={captions} names={names} />
         </main>
         <CallBar snapshot={snapshot} captions={preferences} transcriptShown={transcriptShown} actions={actions} />
