@@ -112,9 +112,11 @@ impl Gateway {
     async fn connection(&self, stream: TcpStream, peer: SocketAddr, router: Router) {
         // Signalling messages are small and urgent.
         let _ = stream.set_nodelay(true);
-        match tokio::time::timeout(self.handshake_timeout, self.tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.speak(stream, peer, router).await,
-            Ok(Err(_)) | Err(_) => self.metrics.gateway_handshake_failures_total.inc(),
+        let handshake = tokio::time::timeout(self.handshake_timeout, self.tls.accept(stream));
+        match self.tasks.stopping().run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => self.speak(stream, peer, router).await,
+            Some(Ok(Err(_)) | Err(_)) => self.metrics.gateway_handshake_failures_total.inc(),
+            None => {}
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -42,20 +43,26 @@ impl Server {
         Ok(Self { app, address })
     }
 
-    /// Stops within the grace period: people are told, requests finish, the last captions are kept. `false` when
-    /// something had to be cut off.
+    /// Stops within the grace period: people are told, the last captions are kept, requests finish. `false` when
+    /// captions may be missing; a client that is still busy by then is cut off, which is its own affair.
     pub async fn stop(self) -> bool {
-        let grace = Duration::from_secs(self.app.config.http.shutdown_grace_s);
-        tokio::time::timeout(grace, self.drain()).await.is_ok()
-    }
-
-    async fn drain(self) {
         let Self { app, .. } = self;
+        let deadline = Instant::now() + Duration::from_secs(app.config.http.shutdown_grace_s);
         app.tasks.stopping().cancel();
         app.hub.drain();
-        app.media.shutdown().await;
-        app.tasks.wait().await;
-        app.store.close().await;
+        let kept = timeout_at(deadline, async {
+            app.media.shutdown().await;
+            app.tasks.wait_for_services().await;
+        });
+        let is_kept = kept.await.is_ok();
+        let finished = timeout_at(deadline, async {
+            app.tasks.wait().await;
+            app.store.close().await;
+        });
+        if finished.await.is_err() {
+            tracing::warn!("the grace period is over, cutting off what is left");
+        }
+        is_kept
     }
 }
 

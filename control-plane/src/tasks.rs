@@ -10,7 +10,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// The tasks of the process and the signal that tells them to stop. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Tasks {
-    tracker: TaskTracker,
+    services: TaskTracker,
+    jobs: TaskTracker,
     stopping: CancellationToken,
     failed: Arc<AtomicBool>,
 }
@@ -20,7 +21,7 @@ impl Tasks {
     /// with a failing exit code.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let guard = Guard { name, tasks: self.clone() };
-        self.tracker.spawn(async move {
+        self.services.spawn(async move {
             task.await;
             drop(guard);
         });
@@ -28,12 +29,12 @@ impl Tasks {
 
     /// A task that may end at any time: a connection, a download. Its panic ends it alone.
     pub fn spawn_job(&self, job: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(job);
+        self.jobs.spawn(job);
     }
 
     /// Makes the shutdown wait for the holder, for work that somebody else spawned.
     pub fn hold(&self) -> TaskTrackerToken {
-        self.tracker.token()
+        self.jobs.token()
     }
 
     /// Cancelled when the process begins to stop.
@@ -53,10 +54,17 @@ impl Tasks {
         self.failed.load(Ordering::SeqCst)
     }
 
-    /// Returns when every task has ended. Call it after `stopping` was cancelled.
+    /// Returns when every task that lives as long as the process has ended. Call it after `stopping` was cancelled.
+    pub async fn wait_for_services(&self) {
+        self.services.close();
+        self.services.wait().await;
+    }
+
+    /// Returns when every task and job has ended.
     pub async fn wait(&self) {
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.wait_for_services().await;
+        self.jobs.close();
+        self.jobs.wait().await;
     }
 }
 

@@ -58,6 +58,11 @@ impl Running {
         assert!(done.is_ok_and(|status| status.success()));
     }
 
+    fn address(&self) -> String {
+        let url = self.printed.split("https://").nth(1).expect("it said where");
+        url.split_whitespace().next().expect("an address").to_owned()
+    }
+
     /// The exit code, within this time.
     fn exit_within(&mut self, patience: Duration) -> Option<i32> {
         let deadline = Instant::now() + patience;
@@ -86,6 +91,68 @@ fn sigterm_and_sigint_end_it_with_success_within_the_grace_period() {
         server.signal(signal);
         assert_eq!(server.exit_within(Duration::from_secs(10)), Some(0), "SIG{signal}");
     }
+}
+
+#[test]
+fn a_handshake_under_way_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut auscult(folder.path(), &["serve"]));
+    let _silent = std::net::TcpStream::connect(server.address()).unwrap();
+    server.signal("TERM");
+    assert_eq!(server.exit_within(Duration::from_secs(5)), Some(0));
+}
+
+#[test]
+fn a_stuck_client_is_cut_off_after_the_grace_period_and_that_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = auscult(folder.path(), &["serve"]);
+    let mut server = Running::start(command.env("AUSCULT_HTTP__SHUTDOWN_GRACE_S", "1"));
+    let _stuck = stuck_request(&server.address(), &folder.path().join("data/certificate.pem"));
+    server.signal("TERM");
+    assert_eq!(server.exit_within(Duration::from_secs(5)), Some(0));
+}
+
+/// A request whose body never comes keeps the server waiting, as long as nobody insists.
+#[test]
+fn a_second_signal_ends_it_at_once_and_with_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut auscult(folder.path(), &["serve"]));
+    let _stuck = stuck_request(&server.address(), &folder.path().join("data/certificate.pem"));
+    server.signal("TERM");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(server.child.try_wait().expect("our child").is_none(), "it waits for the request");
+    server.signal("TERM");
+    assert_eq!(server.exit_within(Duration::from_secs(3)), Some(1));
+}
+
+/// Half a request over TLS; the connection stays open as long as the stream lives.
+fn stuck_request(
+    address: &str,
+    certificate: &Path,
+) -> rustls::StreamOwned<rustls::ClientConnection, std::net::TcpStream> {
+    use rustls::pki_types::pem::PemObject;
+    use std::io::Write;
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut roots = rustls::RootCertStore::empty();
+    let own = rustls::pki_types::CertificateDer::from_pem_file(certificate).expect("a certificate");
+    roots.add(own).expect("usable");
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = "127.0.0.1".try_into().expect("a name");
+    let session = rustls::ClientConnection::new(config.into(), name).expect("a session");
+    let socket = std::net::TcpStream::connect(address).expect("connects");
+    let mut stream = rustls::StreamOwned::new(session, socket);
+    let head = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("written");
+    stream.flush().expect("flushed");
+    // The handshake is complete once the server's first bytes after it have been read.
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).expect("TLS");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    stream
 }
 
 #[test]
