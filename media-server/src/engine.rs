@@ -132,7 +132,7 @@ impl Engine {
             self.counters.dropped_unproven += 1;
             return;
         }
-        self.drive(now, slot, |session| session.receive(input));
+        self.drive(slot, |session| session.receive(input));
         self.settle(now);
     }
 
@@ -147,7 +147,7 @@ impl Engine {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(slot) = self.timers.pop_due(now) {
             match self.session(slot).map(Session::deadline) {
-                Some(deadline) if deadline <= now => self.drive(now, slot, |session| session.timeout(now)),
+                Some(deadline) if deadline <= now => self.drive(slot, |session| session.timeout(now)),
                 Some(deadline) => self.timers.schedule(deadline, slot),
                 None => {}
             }
@@ -164,7 +164,7 @@ impl Engine {
     pub fn flush(&mut self, now: Instant) {
         while let Some(slot) = self.written.pop() {
             if self.session(slot).is_some_and(|session| session.written) {
-                self.drive(now, slot, |session| session.timeout(now));
+                self.drive(slot, |session| session.timeout(now));
             }
         }
         self.settle(now);
@@ -246,17 +246,13 @@ impl Engine {
 
     /// Runs one session inside its panic boundary; `settle` then handles what it reported. A panic costs this
     /// session only.
-    fn drive(&mut self, now: Instant, slot: Slot, action: impl FnOnce(&mut Session)) {
+    fn drive(&mut self, slot: Slot, action: impl FnOnce(&mut Session)) {
         let Some(session) = self.sessions.get_mut(usize::from(slot)).and_then(Option::as_mut) else { return };
-        let before = session.deadline();
         if catch_unwind(AssertUnwindSafe(|| action(session))).is_err() {
             self.failed.push(slot);
             return;
         }
-        let deadline = session.deadline();
-        if deadline < before || before <= now {
-            self.timers.schedule(deadline, slot);
-        }
+        self.timers.schedule(session.deadline(), slot);
         while let Some(event) = session.next_event() {
             self.pending.push_back((slot, event));
         }

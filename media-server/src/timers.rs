@@ -1,4 +1,4 @@
-//! Which session has to be woken next: a lazy min-heap over the sessions' own deadlines.
+//! Which session has to be woken next: a min-heap with at most one live entry per session.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,25 +6,72 @@ use std::time::Instant;
 
 use crate::demux::Slot;
 
-/// Entries may be stale; the owner compares with the session's real deadline when one comes up.
+/// Entries that were overtaken by an earlier one for the same slot stay in the heap until their time and are
+/// discarded then.
 #[derive(Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Slot)>>,
+    /// Per slot, the entry that counts.
+    armed: Vec<Option<Instant>>,
 }
 
 impl Timers {
+    /// Makes sure that `slot` comes up at `at` or earlier.
     pub(crate) fn schedule(&mut self, at: Instant, slot: Slot) {
-        self.heap.push(Reverse((at, slot)));
+        let index = usize::from(slot);
+        if index >= self.armed.len() {
+            self.armed.resize(index + 1, None);
+        }
+        if let Some(armed) = self.armed.get_mut(index)
+            && armed.is_none_or(|earlier| at < earlier)
+        {
+            *armed = Some(at);
+            self.heap.push(Reverse((at, slot)));
+        }
     }
 
-    /// The earliest entry, possibly stale: waking for it is harmless.
+    /// The earliest entry, possibly overtaken: waking for it is harmless.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes one entry that is due.
+    /// Takes one slot that is due. Its owner looks at the session's real deadline and schedules again.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Slot> {
-        let due = self.next().is_some_and(|at| at <= now);
-        if due { self.heap.pop().map(|Reverse((_, slot))| slot) } else { None }
+        while self.next().is_some_and(|at| at <= now) {
+            let Reverse((at, slot)) = self.heap.pop()?;
+            if let Some(armed) = self.armed.get_mut(usize::from(slot))
+                && *armed == Some(at)
+            {
+                *armed = None;
+                return Some(slot);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_earliest_deadline_counts_and_overtaken_entries_leave_the_heap() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        for ms in (1..=1000).rev() {
+            timers.schedule(at(ms), 7);
+            timers.schedule(at(ms + 1), 7);
+        }
+        timers.schedule(at(2), 3);
+        assert_eq!(timers.next(), Some(at(1)));
+        assert_eq!(timers.pop_due(at(1)), Some(7));
+        assert_eq!(timers.pop_due(at(1)), None);
+        timers.schedule(at(500), 7);
+        assert_eq!(timers.pop_due(at(499)), Some(3));
+        assert_eq!(timers.pop_due(at(1000)), Some(7), "once");
+        assert_eq!(timers.pop_due(at(1000)), None);
+        assert!(timers.heap.is_empty());
     }
 }

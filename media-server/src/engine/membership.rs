@@ -69,7 +69,7 @@ impl Engine {
             self.end_session(slot, SessionEnd::Failed);
             return Err(MediaError::SessionFailed);
         };
-        self.drive(now, slot, |_| ());
+        self.drive(slot, |_| ());
         self.withdraw_unpublished(room, participant);
         self.update_subscriptions(slot);
         answer

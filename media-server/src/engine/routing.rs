@@ -143,7 +143,7 @@ impl Engine {
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.tracks.get_mut(&track));
         if state.is_some_and(|state| state.keyframes.poll(now)) {
             self.counters.keyframe_requests += 1;
-            self.drive(now, slot, |session| session.request_keyframe(track.source));
+            self.drive(slot, |session| session.request_keyframe(track.source));
         }
     }
 }
