@@ -41,8 +41,11 @@ fn is_hashed(path: &str) -> bool {
 fn send(file: EmbeddedFile, immutable: bool) -> Response {
     let cache = if immutable { "public, max-age=31536000, immutable" } else { "no-store" };
     let mut response = Response::new(Body::from(file.data));
-    let mime = HeaderValue::from_str(file.metadata.mimetype())
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut mime = file.metadata.mimetype().to_owned();
+    if mime.starts_with("text/") {
+        mime.push_str("; charset=utf-8");
+    }
+    let mime = HeaderValue::from_str(&mime).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::CONTENT_TYPE, mime);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response
