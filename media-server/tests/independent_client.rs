@@ -10,6 +10,7 @@ use std::time::Duration;
 use client::{Arrived, Client, Network};
 use media_server::MediaEvent;
 use support::node::{Node, participant_id, room_id};
+use tokio::time::MissedTickBehavior;
 
 const TICK: Duration = Duration::from_millis(10);
 const PACKETS: usize = 100;
@@ -26,6 +27,8 @@ async fn call(node: &Node, networks: [Network; 2]) -> [Client; 2] {
 /// Both send audio and delta frames; a camera that is asked for a keyframe sends one.
 async fn talk(clients: &mut [Client; 2]) {
     let mut ticks = tokio::time::interval(TICK);
+    // A burst after a busy moment would overrun the receive buffers of webrtc-rs, which are the system's default.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut answered = [0; 2];
     for _ in 0..PACKETS {
         ticks.tick().await;

@@ -2,6 +2,7 @@
 //! payloads say which packet they are, and records what arrives.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,6 +59,18 @@ pub(crate) struct Seen {
     /// Picture loss indications about our camera.
     pub(crate) keyframe_requests: usize,
     video_track: Option<Arc<dyn TrackRemote>>,
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = |packets: &[Arrived]| packets.iter().map(|packet| packet.number).collect::<Vec<_>>();
+        f.debug_struct("Seen")
+            .field("connected", &self.connected)
+            .field("audio", &numbers(&self.audio))
+            .field("video", &numbers(&self.video))
+            .field("keyframe_requests", &self.keyframe_requests)
+            .finish_non_exhaustive()
+    }
 }
 
 pub(crate) struct Client {
@@ -247,7 +260,8 @@ impl Client {
     /// Waits until `reached` holds of what has happened.
     pub(crate) async fn until(&mut self, what: &str, reached: impl FnMut(&Seen) -> bool) {
         let waited = tokio::time::timeout(PATIENCE, self.seen.wait_for(reached)).await;
-        assert!(waited.is_ok_and(|outcome| outcome.is_ok()), "never {what}");
+        let reached = waited.is_ok_and(|outcome| outcome.is_ok());
+        assert!(reached, "never {what}: {:?}", self.seen());
     }
 
     /// Asks for a keyframe of the video that arrives here.
