@@ -5,6 +5,8 @@
 
 mod membership;
 mod routing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
