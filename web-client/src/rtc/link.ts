@@ -15,6 +15,7 @@ const DISCONNECTED_FOR_MS = 2_000;
 const ICE_RESTART_WITHIN_MS = 5_000;
 const CONNECT_WITHIN_MS = 10_000;
 const ANSWER_WITHIN_MS = 5_000;
+const FIRST_PICTURES_WITHIN_MS = 1_500;
 /** Peer connections in a row that carried no media before giving up. */
 const MAX_LOST_PEERS = 4;
 
@@ -40,6 +41,8 @@ export class Link {
   #socketUp = false;
   #closed = false;
   #peer: Peer | null = null;
+  /** The last one that worked: its pictures stand still on the screen until the new ones move. */
+  #previous: Peer | null = null;
   #lostPeers = 0;
   #iceRestart = false;
   #negotiating = false;
@@ -96,6 +99,7 @@ export class Link {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#awaited?.settle({ kind: "lost" });
+    this.#forgetPrevious();
     this.#peer?.close();
   }
 
@@ -180,7 +184,8 @@ export class Link {
 
   #open(): void {
     this.#options.onFlow(false);
-    this.#peer?.close();
+    if (this.#peer?.opened === true && this.#previous === null) this.#previous = this.#peer;
+    else this.#peer?.close();
     this.#awaited?.settle({ kind: "lost" });
     const peer = new Peer(this.#iceServers);
     this.#peer = peer;
@@ -195,7 +200,7 @@ export class Link {
 
   #stateChanged(state: RTCPeerConnectionState): void {
     if (state === "connected") {
-      clearTimeout(this.#timer);
+      this.#after(FIRST_PICTURES_WITHIN_MS, () => this.#forgetPrevious());
       this.#lostPeers = 0;
       this.#options.onFlow(true);
     } else if (state === "disconnected") this.#after(DISCONNECTED_FOR_MS, () => this.#restartIce());
@@ -218,6 +223,11 @@ export class Link {
     this.#lostPeers += 1;
     if (this.#lostPeers < MAX_LOST_PEERS) this.#open();
     else this.#options.onGiveUp(reason);
+  }
+
+  #forgetPrevious(): void {
+    this.#previous?.close();
+    this.#previous = null;
   }
 
   #after(milliseconds: number, act: () => void): void {

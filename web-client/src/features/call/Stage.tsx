@@ -18,6 +18,7 @@ export function Stage({ snapshot }: { snapshot: CallSnapshot }) {
   const portrait = useMedia(PORTRAIT);
   const others = othersOf(snapshot.participants, snapshot.you);
   if (others.length === 0) return <Alone kind={ownKind(snapshot)} />;
+  const flows = snapshot.state.name === "active";
   const sharer = sharerOf(others);
   const screen = sharer && snapshot.media.get(sharer.id)?.get("screen");
   const tile = (person: ParticipantView, small: boolean) => (
@@ -25,9 +26,9 @@ export function Stage({ snapshot }: { snapshot: CallSnapshot }) {
       key={person.id}
       person={person}
       camera={snapshot.media.get(person.id)?.get("camera")}
-      speaking={snapshot.activeSpeakers.includes(person.id)}
+      speaking={flows && snapshot.activeSpeakers.includes(person.id)}
       quality={worse(person.quality, snapshot.stats.get(person.id)?.quality ?? "good")}
-      frozen={snapshot.state.name !== "active"}
+      frozen={!flows}
       small={small}
     />
   );
