@@ -73,24 +73,3 @@ export function codeOf(error: unknown): ErrorCode {
   }
   return "unexpected";
 }
-
-/** What `getUserMedia` throws, as a code for that device. */
-export function mediaErrorCode(error: unknown, device: "camera" | "microphone"): ErrorCode {
-  const name = error instanceof Error ? error.name : "";
-  switch (name) {
-    case "NotAllowedError":
-    case "SecurityError":
-      return device === "camera" ? "camera_denied" : "microphone_denied";
-    case "NotFoundError":
-    case "OverconstrainedError":
-      return device === "camera" ? "no_camera" : "no_microphone";
-    case "NotReadableError":
-    case "AbortError":
-      return device === "camera" ? "camera_in_use" : "microphone_in_use";
-    case "TypeError":
-      // navigator.mediaDevices is missing outside https.
-      return "devices_unsupported";
-    default:
-      return "unexpected";
-  }
-}
