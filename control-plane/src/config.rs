@@ -127,7 +127,7 @@ pub struct TelemetryConfig {
 impl Default for TelemetryConfig {
     fn default() -> Self {
         Self {
-            log: "info".into(),
+            log: "info,whisper_rs=warn".into(),
             format: LogFormat::Text,
             metrics_allow: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
         }
