@@ -1,15 +1,15 @@
 //! Everything wired once: what handlers, sockets and tasks work with. Nothing in the product is global.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, OpenOptions};
 use std::ops::Deref;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::sync::Arc;
 
 use anyhow::Context;
 use media_server::{JoinTokenVerifier, MediaServer};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DATABASE_FILE};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::Passwords;
 use crate::crypto::signer::Signer;
@@ -92,8 +92,34 @@ pub async fn open_store(config: &Config, clock: &Clock) -> anyhow::Result<(Store
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("data.folder {}", folder.display()))?;
+    if config.database.url.is_empty() {
+        // SQLite gives its journals the mode of the database file.
+        let path = folder.join(DATABASE_FILE);
+        let created = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        created.with_context(|| format!("database {}", path.display()))?;
+    }
     let keyring = Keyring::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
     let signer = Signer::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
     let store = Store::open(&config.database_url(), keyring, clock.now()).await.context("database")?;
     Ok((store, signer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_else_on_the_machine_can_read_the_database() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.data.folder = parent.path().join("data");
+        let (_store, _) = open_store(&config, &Clock::System).await.unwrap();
+        let mode = |name: &str| {
+            let path = config.data.folder.join(name);
+            path.metadata().unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!((mode(""), mode(DATABASE_FILE), mode("auscult.db-wal")), (0o700, 0o600, 0o600));
+    }
 }

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 /// The reference manual, embedded.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
+/// The SQLite database in the data folder, where no other is configured.
+pub const DATABASE_FILE: &str = "auscult.db";
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -211,7 +214,7 @@ impl Config {
     #[must_use]
     pub fn database_url(&self) -> String {
         if self.database.url.is_empty() {
-            format!("sqlite://{}?mode=rwc", self.data.folder.join("auscult.db").display())
+            format!("sqlite://{}?mode=rwc", self.data.folder.join(DATABASE_FILE).display())
         } else {
             self.database.url.clone()
         }

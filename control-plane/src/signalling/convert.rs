@@ -96,8 +96,7 @@ impl From<&MediaError> for SignalError {
     }
 }
 
-/// `first_utterance`: what the media server's zero is in this run.
-pub(super) fn caption_view(caption: &Caption, started_at: Timestamp, first_utterance: u64) -> CaptionView {
+pub(super) fn caption_view(caption: &Caption, started_at: Timestamp) -> CaptionView {
     let (state, stable_chars) = match caption.kind {
         CaptionKind::Partial { stable_chars } => {
             (CaptionState::Partial, u32::try_from(stable_chars).unwrap_or(u32::MAX))
@@ -108,7 +107,7 @@ pub(super) fn caption_view(caption: &Caption, started_at: Timestamp, first_utter
     };
     CaptionView {
         participant: caption.participant.to_string(),
-        utterance: first_utterance + caption.utterance,
+        utterance: caption.utterance,
         revision: caption.revision,
         state,
         stable_chars,

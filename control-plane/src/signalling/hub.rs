@@ -29,8 +29,6 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     pub(super) flush: mpsc::Sender<FlushRequest>,
-    /// Number of the first utterance of this run.
-    pub(super) first_utterance: u64,
 }
 
 /// Every running consultation. Cheap to clone.

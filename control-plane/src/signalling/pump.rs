@@ -27,9 +27,6 @@ const FLUSHES: usize = 16;
 /// A caption that cannot be kept is tried again after these pauses: a locked or restarting database.
 const RETRIES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
-/// Utterances are numbered from the start of the process, in seconds, shifted by this: the media server counts anew
-/// in every run, and a transcript may span two. Stays below 2^53, what a browser can count to.
-const UTTERANCE_BITS: u32 = 20;
 const TICK: Duration = Duration::from_millis(500);
 
 /// Into the keeper, in the order in which things happened.
@@ -50,8 +47,7 @@ pub fn start(
 ) -> Hub {
     let (flush, flushes) = mpsc::channel(FLUSHES);
     let (keeper, kept) = mpsc::channel(KEEPER);
-    let first_utterance = clock.now().seconds() << UTTERANCE_BITS;
-    let hub = Hub::new(Shared { store, signer, media, clock, metrics, flush, first_utterance });
+    let hub = Hub::new(Shared { store, signer, media, clock, metrics, flush });
     tasks.spawn("media events", pump(hub.clone(), events, flushes, keeper));
     tasks.spawn("transcripts", keep_captions(hub.clone(), kept));
     let (ticking, stopping) = (hub.clone(), tasks.stopping().clone());
@@ -126,7 +122,7 @@ async fn dispatch(hub: &Hub, event: MediaEvent) {
 /// Partials and what is taken back go to the screens only.
 async fn show(hub: &Hub, caption: &Caption) {
     if let Some(place) = hub.transcript_place(caption.room) {
-        let caption = caption_view(caption, place.started_at, hub.shared().first_utterance);
+        let caption = caption_view(caption, place.started_at);
         hub.apply(place.consultation, CallEvent::Caption { caption }).await;
     }
 }
@@ -149,7 +145,7 @@ async fn keep(hub: &Hub, caption: &Caption) {
         tracing::error!(room = %caption.room, "a caption came for a call that is not on");
         return metrics.captions_lost_total.inc();
     };
-    let mut view = caption_view(caption, place.started_at, hub.shared().first_utterance);
+    let mut view = caption_view(caption, place.started_at);
     let (model, demonstration) = match hub.shared().media.captions().into() {
         CaptionService::Ready { model, demonstration } => (model, demonstration),
         CaptionService::Unavailable { .. } => (String::new(), false),

@@ -39,7 +39,7 @@ pub enum CaptionKind {
 pub struct Caption {
     pub room: RoomId,
     pub participant: ParticipantId,
-    /// Counts up per participant and media-server run.
+    /// Counts up over the whole node, from its start time in milliseconds: a restart does not repeat numbers.
     pub utterance: u64,
     /// Counts up per utterance.
     pub revision: u32,

@@ -189,12 +189,3 @@ async fn the_end_comes_after_the_last_caption() {
     assert_eq!(told.last().map(String::as_str), Some("ended"));
     assert_eq!(told.get(told.len() - 2).map(String::as_str), Some("final"));
 }
-
-#[tokio::test]
-async fn numbers_of_utterances_do_not_begin_again_after_a_restart() {
-    let mut bench = Bench::start().await;
-    bench.speak(CaptionKind::Final, 1, "hello").await;
-    let utterance = bench.shown().await["caption"]["utterance"].as_u64().unwrap();
-    assert_eq!(utterance, (NOW.seconds() << UTTERANCE_BITS) + 3);
-    assert!(utterance < 1 << 53, "a browser can count to it");
-}
