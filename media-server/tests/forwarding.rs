@@ -53,6 +53,19 @@ fn the_first_video_packet_that_is_forwarded_starts_a_keyframe() {
 }
 
 #[test]
+fn h264_is_forwarded_from_its_first_keyframe_on() {
+    let mut sim = two_party(Network::default());
+    sim.peers[1].h264 = true;
+    sim.talk(Duration::from_secs(1));
+    let track = sim.peers[1].track(Source::Camera);
+    let mid = sim.peers[0].line(track).expect("subscribed");
+    assert_eq!(sim.peers[0].packets(mid)[0].payload[0], 0x65, "an IDR picture");
+    let numbers = sim.peers[0].numbers(track);
+    assert!(numbers.len() > 100, "{}", numbers.len());
+    assert!(consecutive(&numbers));
+}
+
+#[test]
 fn lost_video_is_repaired_on_both_hops_and_nothing_arrives_twice() {
     let mut sim =
         two_party(Network { jitter: Duration::from_millis(15), loss_percent: 3, ..Network::default() });

@@ -5,6 +5,7 @@ mod support;
 
 use std::time::Duration;
 
+use media_server::engine::EngineConfig;
 use media_server::{MediaCommand, MediaError, MediaEvent, Negotiation, SessionEnd, Source};
 use str0m::net::Protocol;
 use support::peer::Peer;
@@ -196,6 +197,29 @@ fn candidates_in_an_offer_never_make_the_server_send_anything() {
     sim.strays = 0;
     sim.talk(Duration::from_secs(3));
     assert_eq!(sim.strays, 0);
+}
+
+#[test]
+fn public_addresses_are_advertised_beside_the_private_one_on_udp_and_tcp() {
+    let public = vec![
+        "203.0.113.5:3480".parse().expect("an address"),
+        "198.51.100.7:3480".parse().expect("an address"),
+    ];
+    let mut sim = Sim::new(EngineConfig { public, ..config() });
+    sim.peers.push(Peer::new(sim.now, 1, Protocol::Udp));
+    let negotiation = sim.peers[0].offer(&AV, &[]);
+    let answer = sim.connect(0, negotiation).expect("accepted").0;
+    for address in ["10.0.1.1", "203.0.113.5", "198.51.100.7"] {
+        for transport in ["udp", "tcp"] {
+            let advertised = |line: &str| {
+                line.starts_with("a=candidate:")
+                    && line.contains(&format!(" {address} 3480 typ host"))
+                    && line.to_lowercase().contains(&format!(" {transport} "))
+            };
+            assert!(answer.lines().any(advertised), "{transport} {address} in {answer}");
+        }
+    }
+    assert!(answer.contains("tcptype passive"));
 }
 
 #[test]

@@ -18,28 +18,31 @@ interface Entry {
 const transcript = async (): Promise<Entry[]> =>
   (await scene.patient.person.api<{ entries: Entry[] }>("GET", `/consultations/${scene.consultation}/transcript`)).entries;
 
-it("keeps every caption that was shown as final when the process is killed", async () => {
-  const { patient, server } = scene;
+/** The texts of `count` captions that the patient's screen showed as final from now on. */
+async function finalsShown(count: number): Promise<Set<string>> {
   const shown = new Set<string>();
   await until(
-    "five final captions",
+    `${count} final captions`,
     async () => {
-      for (const caption of await patient.person.captionsOnScreen()) {
+      for (const caption of await scene.patient.person.captionsOnScreen()) {
         if (caption.state === "final") shown.add(caption.words);
       }
-      return shown.size >= 5;
+      return shown.size >= count;
     },
     { within: 60_000, every: 20 },
   );
-  await server.end("SIGKILL");
-  await server.launch();
+  return shown;
+}
 
+it.each(["SIGKILL", "SIGTERM"] as const)("keeps every caption that was shown as final over a %s", async (signal) => {
+  const { doctor, patient, server } = scene;
+  const shown = await finalsShown(3);
+  await server.end(signal);
+  await server.launch();
   const kept = (await transcript()).map((entry) => entry.text);
   for (const text of shown) expect(kept).toContain(text);
-});
 
-it("brings both back into the call after the restart", async () => {
-  const { doctor, patient } = scene;
+  // Both come back by themselves.
   await Promise.all([doctor.person.inCall(), patient.person.inCall()]);
   const took = await Promise.all([doctor.person.sees(1), patient.person.sees(1)]);
   expect(Math.max(...took)).toBeLessThan(20_000);

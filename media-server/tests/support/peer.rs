@@ -29,6 +29,8 @@ pub(crate) struct Peer {
     pub(crate) keyframe_requests: usize,
     pub(crate) publish: Vec<(Mid, Source)>,
     pub(crate) subscribe: Vec<(Mid, TrackId)>,
+    /// The camera sends H.264 instead of VP8.
+    pub(crate) h264: bool,
     pub(crate) outbox: VecDeque<Transmit>,
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
@@ -57,6 +59,7 @@ impl Peer {
             keyframe_requests: 0,
             publish: Vec::new(),
             subscribe: Vec::new(),
+            h264: false,
             outbox: VecDeque::new(),
             rtc,
             pending: None,
@@ -141,7 +144,7 @@ impl Peer {
         });
     }
 
-    /// One VP8 frame of `packets` packets; a keyframe or a delta frame.
+    /// One VP8 frame (or H.264 access unit of single NAL units) of `packets` packets; a keyframe or a delta frame.
     pub(crate) fn send_video(&mut self, now: Instant, packets: u64, keyframe: bool) {
         let frame = self.sequence[1] / packets;
         for index in 0..packets {
@@ -149,8 +152,12 @@ impl Peer {
             let number = self.sequence[1];
             let [high, low] = ((frame & 0x7fff) as u16 | 0x8000).to_be_bytes();
             let start = if index == 0 { 0x10 } else { 0 };
-            let payload =
-                [&[0x80 | start, 0x80, high, low, u8::from(!keyframe)], &number.to_be_bytes()[..], &[7; 800]];
+            let header = match (self.h264, keyframe && index == 0) {
+                (false, _) => [0x80 | start, 0x80, high, low, u8::from(!keyframe)],
+                (true, true) => [0x65, 0, 0, 0, 0],
+                (true, false) => [0x41, 0, 0, 0, 0],
+            };
+            let payload = [&header, &number.to_be_bytes()[..], &[7; 800]];
             self.write(now, Source::Camera, |pt| {
                 RtpWrite::new(pt, number.into(), (frame * 3000) as u32, now, payload.concat())
                     .marker(index + 1 == packets)
@@ -161,7 +168,11 @@ impl Peer {
 
     fn write(&mut self, now: Instant, source: Source, packet: impl FnOnce(Pt) -> RtpWrite) {
         let (mid, _) = *self.publish.iter().find(|(_, published)| *published == source).expect("published");
-        let pt: Pt = if source.is_audio() { 111.into() } else { 96.into() };
+        let pt: Pt = match (source.is_audio(), self.h264) {
+            (true, _) => 111.into(),
+            (false, false) => 96.into(),
+            (false, true) => 127.into(),
+        };
         let mut api = self.rtc.direct_api();
         api.stream_tx_by_mid(mid, None).expect("negotiated").write_rtp(packet(pt));
         self.drain(now);
