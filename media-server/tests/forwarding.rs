@@ -118,6 +118,22 @@ fn a_camera_that_starts_late_is_asked_for_a_keyframe_with_its_first_packet() {
 }
 
 #[test]
+fn a_newcomer_costs_one_keyframe_and_asks_for_it_when_it_can_be_received() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &AV, &[]);
+    sim.talk(Duration::from_secs(1));
+    let camera = sim.peers[0].track(Source::Camera);
+    let before = sim.engine.counters().keyframe_requests;
+    sim.peers.push(Peer::new(sim.now, 2, Protocol::Udp));
+    let negotiation = sim.peers[1].offer(&[], &[camera]);
+    let answer = sim.connect(1, negotiation).expect("accepted");
+    sim.apply(1, &answer);
+    sim.talk(Duration::from_millis(500));
+    assert_eq!(sim.engine.counters().keyframe_requests - before, 1);
+    assert!(sim.peers[1].numbers(camera).len() > 30);
+}
+
+#[test]
 fn a_muted_microphone_is_not_forwarded_and_continues_without_a_hole() {
     let mut sim = two_party(Network::default());
     sim.talk(Duration::from_secs(1));

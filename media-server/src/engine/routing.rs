@@ -122,8 +122,13 @@ impl Engine {
         self.request_keyframe_if_due(now, room, track);
     }
 
+    /// Keyframes of everything that the session receives. Not before it is connected: a keyframe that comes too early
+    /// is lost, and browsers make the next one 300 ms later at the earliest.
     pub(super) fn want_keyframes(&mut self, now: Instant, slot: Slot) {
-        let Some(session) = self.session(slot) else { return };
+        let Some(session) = self.session(slot).filter(|session| matches!(session.connection, Connection::Up))
+        else {
+            return;
+        };
         let room = session.grant.room;
         let video: Vec<TrackId> =
             session.open_lines().map(|(_, track)| track).filter(|track| !track.source.is_audio()).collect();
