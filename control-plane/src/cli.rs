@@ -135,6 +135,7 @@ impl Cli {
                 return lifecycle::serve(config, ServeOptions { demo, fetch_model }).await;
             }
             Command::CheckConfig => {
+                config.check_files()?;
                 let first = config.media.first_port;
                 say(&format!(
                     "The configuration is good. HTTPS on {}, media from port {first}.",

@@ -194,10 +194,6 @@ impl Config {
         if self.media.max_participants_per_room < 2 {
             return invalid("media.max_participants_per_room", "must be at least 2");
         }
-        if !self.whisper.model.as_os_str().is_empty() && !self.whisper.model.is_file() {
-            let why = format!("{} is not a file", self.whisper.model.display());
-            return invalid("whisper.model", &why);
-        }
         if self.whisper.language.len() != 2 {
             return invalid("whisper.language", "must be an ISO 639-1 code of two letters");
         }
@@ -206,6 +202,21 @@ impl Config {
         }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.telemetry.log) {
             return invalid("telemetry.log", &error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Are the files there that the configuration names? For `check-config` only: a server with an unusable model still
+    /// serves calls, and says why there are no captions.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        for (key, path) in [
+            ("http.certificate", &self.http.certificate),
+            ("http.private_key", &self.http.private_key),
+            ("whisper.model", &self.whisper.model),
+        ] {
+            if !path.as_os_str().is_empty() && !path.is_file() {
+                return Err(ConfigError::Invalid { key, why: format!("{} is not a file", path.display()) });
+            }
         }
         Ok(())
     }

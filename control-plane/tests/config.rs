@@ -45,12 +45,25 @@ fn values_that_make_no_sense_are_refused_with_their_key() {
         ("[media]\nfirst_port = 65535\nworkers = 2\n", "media.first_port"),
         ("[http]\npublic_url = \"http://care.example\"\n", "http.public_url"),
         ("[http]\nprivate_key = \"key.pem\"\n", "http.certificate"),
-        ("[whisper]\nmodel = \"/no/such/model.bin\"\n", "whisper.model"),
         ("[telemetry]\nlog = \"a=b=c\"\n", "telemetry.log"),
         ("[database]\nurl = \"mysql://x\"\n", "database.url"),
     ] {
         let error = load(text).0.expect_err(text);
         assert!(error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn files_that_are_not_there_are_named_but_only_when_asked() {
+    for (text, key) in [
+        ("[whisper]\nmodel = \"/no/such/model.bin\"\n", "whisper.model"),
+        (
+            "[http]\ncertificate = \"/no/such/cert.pem\"\nprivate_key = \"/no/such/key.pem\"\n",
+            "http.certificate",
+        ),
+    ] {
+        let error = load(text).0.expect(text).check_files().expect_err(text).to_string();
+        assert!(error.contains(key) && error.contains("/no/such/"), "{error}");
     }
 }
 

@@ -248,3 +248,27 @@ fn a_model_that_cannot_be_fetched_is_said_and_does_not_stop_the_server() {
     server.signal("TERM");
     assert_eq!(server.exit_within(Duration::from_secs(10)), Some(0));
 }
+
+/// Captions never decide whether a call can take place.
+#[test]
+fn a_missing_or_broken_model_is_reported_and_calls_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = folder.path().join("broken.bin");
+    std::fs::write(&broken, [7; 5000]).expect("written");
+    for model in [folder.path().join("missing.bin"), broken] {
+        let mut command = auscult(folder.path(), &["serve"]);
+        command.env("AUSCULT_WHISPER__ENABLED", "true").env("AUSCULT_WHISPER__MODEL", &model);
+        let mut server = Running::start(&mut command);
+        server.signal("TERM");
+        assert_eq!(server.exit_within(Duration::from_secs(20)), Some(0));
+        let mut log = String::new();
+        server.child.stderr.take().expect("piped").read_to_string(&mut log).expect("readable");
+        assert!(
+            log.contains("captions are unavailable") && log.contains(&model.display().to_string()),
+            "{log}"
+        );
+    }
+    let mut check = auscult(folder.path(), &["check-config"]);
+    let refused = run(check.env("AUSCULT_WHISPER__MODEL", folder.path().join("missing.bin")));
+    assert!(!refused.status.success() && said(&refused).contains("whisper.model"));
+}
