@@ -25,7 +25,7 @@ run: need-build web ## install what is missing, build, start everything with a d
 test: need-test web test-rust test-web test-browser ## install what is missing, run every test; FILTER=name narrows
 
 .PHONY: test-rust
-test-rust: need-build web ## the Rust tests alone
+test-rust: need-test web ## the Rust tests alone
 	cargo test --workspace $(FILTER)
 
 .PHONY: test-web
