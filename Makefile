@@ -25,8 +25,9 @@ run: need-build web ## install what is missing, build, start everything with a d
 test: need-test web test-rust test-web test-browser ## install what is missing, run every test; FILTER=name narrows
 
 .PHONY: test-rust
-test-rust: need-test web ## the Rust tests alone
+test-rust: need-test web ## the Rust tests alone, the store and the API on SQLite and on PostgreSQL
 	cargo test --workspace $(FILTER)
+	config/dev/with-postgres.sh cargo test --package control-plane --tests $(FILTER)
 
 .PHONY: test-web
 test-web: web-packages ## the web client's unit tests alone
@@ -56,11 +57,15 @@ fix: web ## let the linters repair what they can
 	$(WEB) lint -- --fix
 
 .PHONY: gen
-gen: need-build ## write the TypeScript types that are generated from Rust
+gen: need-build ## write the API description and the TypeScript types that are generated from Rust
 	UPDATE_GENERATED=1 cargo test --package control-plane --test generated
 
 .PHONY: ci
 ci: lint test ## what continuous integration runs
+
+.PHONY: prove-durability
+prove-durability: need-test web ## kill -9 the server 200 times under load on each engine: nothing acknowledged may be lost
+	AUSCULT_KILLS=200 cargo test --package control-plane --test durability -- --nocapture kill_9
 
 .PHONY: bench-captions
 bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json

@@ -1,1 +1,3 @@
+//! What the benchmark programs share.
 
+pub mod loadgen;

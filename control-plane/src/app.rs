@@ -7,12 +7,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use media_server::{JoinTokenVerifier, MediaServer};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, DATABASE_FILE};
-use crate::crypto::keyring::Keyring;
+use crate::config::{Config, DATABASE_FILE, KeyProvider, master_keys_in_environment};
+use crate::crypto::keyring::{Keyring, VaultSettings};
 use crate::crypto::password::Passwords;
 use crate::crypto::signer::Signer;
+use crate::crypto::token::AccessTokens;
+use crate::domain::password::PasswordPolicy;
+use crate::domain::session::Revocation;
+use crate::http::routes::passkeys::Ceremonies;
 use crate::http::throttle::SignInThrottle;
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
@@ -30,10 +35,12 @@ pub struct App(Arc<AppState>);
 pub struct AppState {
     pub config: Config,
     pub clock: Clock,
-    pub keys: Keyring,
     pub store: Store,
     pub passwords: Passwords,
+    pub password_policy: PasswordPolicy,
     pub sign_ins: SignInThrottle,
+    pub access_tokens: AccessTokens,
+    pub ceremonies: Ceremonies,
     pub media: MediaNodes,
     pub metrics: Metrics,
     pub tasks: Tasks,
@@ -55,6 +62,7 @@ impl App {
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let (store, signer) = open_store(&config, &clock).await?;
         let (metrics, tasks) = (Metrics::new(), Tasks::default());
+        let access_tokens = AccessTokens::new(&signer);
         let verifier = JoinTokenVerifier::new(&signer.public_key());
         let (media, events) = MediaServer::start(
             &config.media,
@@ -65,12 +73,17 @@ impl App {
         )
         .context("media server")?;
         let media = MediaNodes::Local(Arc::new(media));
+        let stopping = tasks.stopping().clone();
+        tasks.spawn("audit", store.clone().write_audit(metrics.audit.clone(), stopping));
+        tasks.spawn("storage", watch_disk(store.clone(), tasks.stopping().clone()));
         let hub =
             pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
         Ok(Self(Arc::new(AppState {
-            keys: store.keys().clone(),
             passwords: Passwords::new().context("passwords")?,
+            password_policy: PasswordPolicy::new(config.accounts.password_rules()),
             sign_ins: SignInThrottle::default(),
+            access_tokens,
+            ceremonies: Ceremonies::default(),
             tickets: Tickets::default(),
             lobby: Lobby::default(),
             config,
@@ -81,6 +94,21 @@ impl App {
             tasks,
             hub,
         })))
+    }
+
+    /// Closes what an ended session, or all of a person's sessions, still has open: signalling sockets and their
+    /// media, and tickets for more. The sessions themselves have been ended in the database before.
+    pub async fn revoke(&self, ended: Revocation) {
+        self.tickets.void(ended);
+        self.hub.revoke(ended).await;
+    }
+}
+
+/// Ends when the disk fails, which stops the process: a service manager starts it again from what is really written.
+async fn watch_disk(store: Store, stopping: CancellationToken) {
+    tokio::select! {
+        () = store.disk_failed() => {}
+        () = stopping.cancelled() => {}
     }
 }
 
@@ -98,10 +126,32 @@ pub async fn open_store(config: &Config, clock: &Clock) -> anyhow::Result<(Store
         let created = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         created.with_context(|| format!("database {}", path.display()))?;
     }
-    let keyring = Keyring::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
+    let keyring = open_keyring(config).await?;
     let signer = Signer::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
-    let store = Store::open(&config.database_url(), keyring, clock.now()).await.context("database")?;
+    let store = Store::open(&config.database_url(), &config.database.owner_url, keyring, clock.now())
+        .await
+        .context("database")?;
     Ok((store, signer))
+}
+
+/// The master keys, from where the configuration says.
+async fn open_keyring(config: &Config) -> anyhow::Result<Keyring> {
+    let (keys, folder) = (&config.keys, config.data.keys_folder());
+    match keys.provider {
+        KeyProvider::File => Keyring::open(&folder).with_context(|| format!("keys in {}", folder.display())),
+        KeyProvider::Environment => {
+            Keyring::given(master_keys_in_environment()?).context("master keys in the environment")
+        }
+        KeyProvider::Vault => {
+            let settings = VaultSettings {
+                url: keys.vault_url.clone(),
+                mount: keys.vault_mount.clone(),
+                key: keys.vault_key.clone(),
+                token_file: keys.vault_token_file.clone(),
+            };
+            Keyring::connect(settings).await.with_context(|| format!("key service {}", keys.vault_url))
+        }
+    }
 }
 
 #[cfg(test)]

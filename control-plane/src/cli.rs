@@ -1,5 +1,7 @@
 //! The command line.
 
+mod keys;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,8 +48,26 @@ enum Command {
     /// Accounts.
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Clinics that this installation serves apart from each other.
+    #[command(subcommand)]
+    Clinic(ClinicCommand),
+    /// Master keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Bring the database's schema up to date and stop.
     Migrate,
+}
+
+#[derive(Subcommand)]
+enum ClinicCommand {
+    /// Make another clinic; it is served under its own host name after the next restart.
+    Create {
+        #[arg(long)]
+        name: String,
+        /// `second.care.example`, without scheme and port.
+        #[arg(long)]
+        host: String,
+    },
 }
 
 #[derive(Args)]
@@ -154,6 +174,14 @@ impl Cli {
                 store.close().await;
                 say(&format!("Password, shown this once: {password}"));
             }
+            Command::Clinic(ClinicCommand::Create { name, host }) => {
+                let (store, _) = open_store(&config, &Clock::System).await?;
+                let clinic = store.create_clinic(&name, &host, Clock::System.now()).await;
+                let clinic = clinic.with_context(|| format!("clinic {host}"))?;
+                store.close().await;
+                say(&format!("{clinic} answers at https://{host} after the next restart of the server."));
+            }
+            Command::Keys(command) => keys::run(&config, command).await?,
             Command::Migrate => {
                 let (store, _) = open_store(&config, &Clock::System).await?;
                 store.close().await;
@@ -184,6 +212,8 @@ pub async fn create_account(store: &Store, account: NewAccount, now: Timestamp) 
         role: account.role,
         specialty: account.specialty,
         password_hash: Some(hash),
+        email_verified: true,
+        approved: true,
     };
     store.create_user(&user, now).await.with_context(|| format!("account {}", account.email))?;
     Ok(password)
@@ -259,6 +289,10 @@ mod tests {
             "auscult model fetch base.en --dir models",
             "auscult admin create-user --email a@b.c --name Ada --role doctor --specialty Cardiology",
             "auscult migrate",
+            "auscult clinic create --name Second --host second.care.example",
+            "auscult keys status",
+            "auscult keys rotate",
+            "auscult keys retire 1",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -2,6 +2,9 @@
 //! environment (`AUSCULT_HTTP__LISTEN=…`) overrides the file. Whatever is unknown or makes no sense is refused at start,
 //! with its key and where it was written. The only reader of the environment.
 
+mod environment;
+mod sections;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -22,11 +25,21 @@ pub struct Config {
     pub http: HttpConfig,
     pub data: DataConfig,
     pub database: DatabaseConfig,
+    pub keys: KeysConfig,
+    pub audit: AuditConfig,
+    pub accounts: AccountsConfig,
+    pub mail: MailConfig,
+    pub oidc: OidcConfig,
     pub media: MediaConfig,
     pub whisper: WhisperConfig,
     pub models: ModelsConfig,
     pub telemetry: TelemetryConfig,
 }
+
+pub use environment::master_keys_in_environment;
+pub use sections::{
+    AccountsConfig, AuditConfig, KeyProvider, KeysConfig, MailConfig, OidcConfig, OidcProvider,
+};
 
 /// The `[http]` section: the one public port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +106,9 @@ impl DataConfig {
 pub struct DatabaseConfig {
     /// `sqlite://…` or `postgres://…`. Empty: `auscult.db` in the data folder. May hold a password: never logged.
     pub url: String,
+    /// PostgreSQL: the schema's owner, who migrates at start; `url` then is the role that serves. Empty: `auscult
+    /// migrate` has been run by other means.
+    pub owner_url: String,
 }
 
 /// The `[models]` section: where `auscult model fetch` downloads from.
@@ -187,6 +203,9 @@ impl Config {
         if !url.is_empty() && !["sqlite:", "postgres:"].iter().any(|scheme| url.starts_with(scheme)) {
             return invalid("database.url", "must begin with sqlite: or postgres:");
         }
+        if let Err((key, why)) = self.check_trust() {
+            return invalid(key, &why);
+        }
         let workers = u16::try_from(self.media.workers).unwrap_or(u16::MAX);
         if self.media.first_port != 0 && self.media.first_port.checked_add(workers.max(1) - 1).is_none() {
             return invalid("media.first_port", "first_port + workers goes beyond port 65535");
@@ -235,8 +254,14 @@ impl Config {
     #[must_use]
     pub fn redacted(&self) -> String {
         let mut shown = self.clone();
-        let state = if self.database.url.is_empty() { "unset" } else { "set" };
-        state.clone_into(&mut shown.database.url);
+        let hide = |secret: &mut String| {
+            let state = if secret.is_empty() { "unset" } else { "set" };
+            state.clone_into(secret);
+        };
+        hide(&mut shown.database.url);
+        hide(&mut shown.database.owner_url);
+        hide(&mut shown.mail.smtp_url);
+        shown.oidc.providers.iter_mut().for_each(|provider| hide(&mut provider.client_secret));
         serde_json::to_string(&shown).unwrap_or_else(|error| format!("not printable: {error}"))
     }
 }

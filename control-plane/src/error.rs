@@ -23,10 +23,23 @@ pub enum ApiError {
     Unauthenticated,
     #[error("e-mail address or password is wrong")]
     WrongPassword,
+    #[error("that code is not right")]
+    WrongCode,
+    #[error("this passkey was not accepted")]
+    WrongPasskey,
+    /// An API client's password is right, but the account has a second factor.
+    #[error("this account needs a code as well")]
+    SecondFactorRequired,
     #[error("the request did not come from this site's own page; reload it")]
     Csrf,
     #[error("not allowed")]
     Forbidden,
+    /// A dangerous step: prove a secret again first.
+    #[error("confirm that it is you first")]
+    Reauthenticate,
+    /// Known, but not yet allowed to: unverified address, doctor not approved, password to be changed.
+    #[error("{0}")]
+    NotCleared(&'static str),
     #[error("not found")]
     NotFound,
     #[error("some fields are not right")]
@@ -48,6 +61,9 @@ pub enum ApiError {
     Internal(#[source] anyhow::Error),
     #[error("the server is busy, try again in a moment")]
     Unavailable,
+    /// Nothing was changed.
+    #[error("{0}; nothing was changed, tell the administrator")]
+    Storage(StoreError),
 }
 
 impl ApiError {
@@ -58,11 +74,14 @@ impl ApiError {
 
     const fn status_and_code(&self) -> (StatusCode, ErrorCode) {
         match self {
-            Self::Unauthenticated | Self::WrongPassword => {
+            Self::Unauthenticated | Self::WrongPassword | Self::WrongCode | Self::WrongPasskey => {
                 (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated)
             }
+            Self::SecondFactorRequired => (StatusCode::UNAUTHORIZED, ErrorCode::SecondFactorRequired),
             Self::Csrf => (StatusCode::FORBIDDEN, ErrorCode::Csrf),
             Self::Forbidden => (StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+            Self::Reauthenticate => (StatusCode::FORBIDDEN, ErrorCode::Reauthenticate),
+            Self::NotCleared(_) => (StatusCode::FORBIDDEN, ErrorCode::NotCleared),
             Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidInput),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, ErrorCode::MalformedBody),
@@ -71,7 +90,7 @@ impl ApiError {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
             Self::Damaged(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+            Self::Unavailable | Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         }
     }
 }
@@ -106,10 +125,13 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound => Self::NotFound,
+            StoreError::NotFound | StoreError::Erased => Self::NotFound,
             StoreError::Conflict => Self::Conflict("changed by someone else meanwhile, reload"),
+            StoreError::DiskFull | StoreError::DiskFailed => Self::Storage(error),
             StoreError::Crypto(error @ CryptoError::DoesNotOpen) => Self::Damaged(error),
-            StoreError::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => Self::Unavailable,
+            StoreError::Crypto(CryptoError::Unavailable)
+            | StoreError::Busy
+            | StoreError::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => Self::Unavailable,
             error => Self::Internal(error.into()),
         }
     }
@@ -121,15 +143,24 @@ impl From<InvalidTransition> for ApiError {
     }
 }
 
+const NOT_CLEARED: &str =
+    "verify your e-mail address first; a doctor also waits for the approval of the clinic";
+
 impl From<NotAllowed> for ApiError {
-    fn from(_: NotAllowed) -> Self {
-        Self::Forbidden
+    fn from(error: NotAllowed) -> Self {
+        match error {
+            NotAllowed::Role => Self::Forbidden,
+            NotAllowed::NotCleared => Self::NotCleared(NOT_CLEARED),
+        }
     }
 }
 
 impl From<CryptoError> for ApiError {
     fn from(error: CryptoError) -> Self {
-        Self::Internal(error.into())
+        match error {
+            CryptoError::Unavailable => Self::Unavailable,
+            error => Self::Internal(error.into()),
+        }
     }
 }
 

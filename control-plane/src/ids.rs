@@ -13,8 +13,9 @@ pub struct InvalidId(&'static str);
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ts_rs::TS)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ts_rs::TS, utoipa::ToSchema)]
         #[ts(type = "string")]
+        #[schema(value_type = String)]
         pub struct $name(Uuid);
 
         impl $name {
@@ -96,3 +97,26 @@ id_type!(
     InviteId,
     "inv"
 );
+id_type!(
+    /// A refresh token of an API client.
+    RefreshTokenId,
+    "ref"
+);
+id_type!(
+    /// A one-time secret: e-mail verification, password reset, second step.
+    OneTimeId,
+    "one"
+);
+id_type!(PasskeyId, "pky");
+id_type!(
+    /// A doctor's application to be verified.
+    VerificationId,
+    "ver"
+);
+id_type!(
+    /// Emergency access to one patient's record.
+    BreakGlassId,
+    "btg"
+);
+id_type!(NoticeId, "ntc");
+id_type!(SecurityEventId, "sev");

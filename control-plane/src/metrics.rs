@@ -30,6 +30,41 @@ pub struct Metrics {
     pub captions_kept_total: IntCounter,
     /// Final captions that could not be committed; none of them was shown as final.
     pub captions_lost_total: IntCounter,
+    pub audit: AuditMetrics,
+}
+
+/// What the audit log tells about itself. Cheap to clone.
+#[derive(Clone)]
+pub struct AuditMetrics {
+    /// Entries that became durable.
+    pub entries_total: IntCounter,
+    /// Entries written in one transaction of the group commit.
+    pub batch_entries: Histogram,
+    /// Entries that wait for the next one.
+    pub queue_entries: IntGauge,
+}
+
+impl AuditMetrics {
+    fn new(registry: &Registry) -> Self {
+        let sizes = vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+        let batch = HistogramOpts::new(
+            "auscult_audit_batch_entries",
+            "Audit entries written in one transaction of the group commit.",
+        );
+        Self {
+            entries_total: counter(
+                registry,
+                "auscult_audit_entries_total",
+                "Audit entries that became durable.",
+            ),
+            batch_entries: add(registry, Histogram::with_opts(batch.buckets(sizes))),
+            queue_entries: gauge(
+                registry,
+                "auscult_audit_queue_entries",
+                "Audit entries that wait for the next transaction of the group commit.",
+            ),
+        }
+    }
 }
 
 impl Metrics {
@@ -91,6 +126,7 @@ impl Metrics {
                 "auscult_captions_lost_total",
                 "Final captions that could not be committed; none of them was shown as final.",
             ),
+            audit: AuditMetrics::new(&registry),
             registry,
         }
     }
@@ -142,6 +178,6 @@ mod tests {
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 10);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 13);
     }
 }

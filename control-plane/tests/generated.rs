@@ -1,16 +1,12 @@
-//! The TypeScript types that the web client is built against are generated from Rust and checked in.
+//! The description of the API and the TypeScript types that the web client is built against are generated and checked in.
 //! `UPDATE_GENERATED=1 cargo test -p control-plane --test generated` writes them.
+
+mod typescript;
 
 use std::path::Path;
 
-use control_plane::domain::{
-    consultation::StateName,
-    time::Timestamp,
-    transcript::EntryState,
-    user::{Availability, Role},
-};
-use control_plane::http::views::*;
-use control_plane::ids::*;
+use control_plane::http::router::description;
+use control_plane::ids::ConsultationId;
 use control_plane::signalling::protocol::*;
 use ts_rs::{Config, TS};
 
@@ -53,46 +49,9 @@ fn messages(config: &Config) -> String {
     )
 }
 
-fn schema(config: &Config) -> String {
-    let types = declarations!(
-        config,
-        UserId,
-        InviteId,
-        Timestamp,
-        Role,
-        Availability,
-        StateName,
-        EntryState,
-        SignIn,
-        GuestSignIn,
-        SetAvailability,
-        RequestConsultation,
-        CreateInvite,
-        UserView,
-        SessionView,
-        GuestSessionView,
-        DoctorView,
-        PersonView,
-        ConsultationView,
-        InviteView,
-        IceServerView,
-        TicketView,
-        TranscriptEntryView,
-        TranscriptView,
-        StatusView,
-        ErrorCode,
-        ErrorView,
-        ErrorBody,
-    );
-    format!(
-        "// Generated from control-plane/src/http/views.rs by `make gen`; do not edit.\n\n\
-         import type {{ CaptionService, ConsultationId, ParticipantKind }} from \"./messages\";\n\n{types}"
-    )
-}
-
 /// Compares with the checked-in file, or writes it.
 fn check(name: &str, generated: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web-client/src/api").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         std::fs::write(&path, generated).expect("the generated file can be written");
     }
@@ -102,10 +61,17 @@ fn check(name: &str, generated: &str) {
 
 #[test]
 fn typescript_of_the_signalling_messages_is_current() {
-    check("messages.ts", &messages(&Config::new().with_large_int("number")));
+    check("web-client/src/api/messages.ts", &messages(&Config::new().with_large_int("number")));
 }
 
 #[test]
-fn typescript_of_the_http_views_is_current() {
-    check("schema.ts", &schema(&Config::new().with_large_int("number")));
+fn the_description_of_the_api_is_current() {
+    let json = serde_json::to_string_pretty(&description()).expect("the description is JSON");
+    check("docs/openapi.json", &(json + "\n"));
+}
+
+#[test]
+fn typescript_of_the_api_is_current() {
+    let description = serde_json::to_value(description()).expect("the description is JSON");
+    check("web-client/src/api/schema.ts", &typescript::declarations(&description));
 }

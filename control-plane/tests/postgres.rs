@@ -1,138 +1,186 @@
-//! Every statement of the store on PostgreSQL too: a consultation from sign-in to transcript on a throw-away cluster.
-//! `make test` installs PostgreSQL's programs where they are missing.
+//! What keeps clinics apart on PostgreSQL: row-level security under the role that serves, and the refusal of every role
+//! that could get round it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "speaks to the database as the serving role would if it were stolen"
+)]
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
-
-use control_plane::domain::transcript::{EntryState, NewCaption};
-use media_server::ParticipantId;
-use media_server::transcription::CaptionText;
+use control_plane::domain::user::Role;
 use serde_json::json;
+use sqlx::{AnyPool, AssertSqlSafe, Row as _};
+use support::cluster::Cluster;
+use support::database::{Urls, in_cluster};
 use support::{Consultation, REASON, TestApp};
-use tempfile::TempDir;
 
-/// A cluster that listens on a socket in its own folder only; stopped and deleted when dropped.
-struct Cluster {
-    programs: PathBuf,
-    folder: TempDir,
+async fn tables(pool: &AnyPool) -> Vec<String> {
+    let rows = sqlx::query(
+        "SELECT table_name::text AS name FROM information_schema.columns
+          WHERE column_name = 'tenant_id' AND table_schema = 'public' ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    rows.iter().map(|row| row.get("name")).collect()
 }
 
-impl Cluster {
-    fn start() -> Self {
-        let missing = "PostgreSQL's programs are missing: apt-get install postgresql, or use `make test`";
-        let programs = std::fs::read_dir("/usr/lib/postgresql")
-            .expect(missing)
-            .flatten()
-            .map(|entry| entry.path().join("bin"))
-            .find(|bin| bin.join("initdb").exists())
-            .expect(missing);
-        let cluster = Self { programs, folder: tempfile::tempdir().unwrap() };
-        // PostgreSQL refuses to run as root, so its folder belongs to whoever will run it.
-        if is_root() {
-            assert!(Command::new("chown").args(["postgres", &cluster.path()]).status().unwrap().success());
-        }
-        let data = cluster.data();
-        cluster.run("initdb", &["--pgdata", &data, "--username", "auscult", "--auth", "trust", "--no-sync"]);
-        let options = format!("-c listen_addresses='' -c unix_socket_directories='{}'", cluster.path());
-        let log = format!("{}/log", cluster.path());
-        cluster.run("pg_ctl", &["--pgdata", &data, "--wait", "--options", &options, "--log", &log, "start"]);
-        cluster
+/// Rows of a table that the serving role sees in the clinic `tenant` (empty: none named).
+async fn visible(pool: &AnyPool, tenant: &str, table: &str) -> i64 {
+    let mut transaction = pool.begin().await.unwrap();
+    if !tenant.is_empty() {
+        sqlx::query("SELECT set_config('app.tenant_id', $1, true)")
+            .bind(tenant)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
     }
-
-    fn path(&self) -> String {
-        self.folder.path().display().to_string()
-    }
-
-    fn data(&self) -> String {
-        format!("{}/data", self.path())
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://auscult@localhost/postgres?host={}", self.path())
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let program = self.programs.join(program);
-        let output = command(&program).args(arguments).current_dir("/").output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} failed: {errors}", program.display());
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.run("pg_ctl", &["--pgdata", &self.data(), "--mode", "immediate", "stop"]);
-    }
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("--user").output().unwrap();
-    output.stdout == b"0\n"
-}
-
-fn command(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]).arg(program);
-    command
+    let count = format!("SELECT COUNT(*) AS n FROM {table}");
+    sqlx::query(AssertSqlSafe(count)).fetch_one(&mut *transaction).await.unwrap().get("n")
 }
 
 #[tokio::test]
-async fn a_consultation_on_postgresql() {
+async fn without_any_condition_the_serving_role_sees_its_own_clinic_only() {
     let cluster = Cluster::start();
-    let app = TestApp::start_on(&cluster.url()).await;
+    let urls = in_cluster(&cluster.socket(), "auscult_owner").await;
+    let app = TestApp::start_on(urls.clone()).await;
     let consultation = Consultation::active(&app).await;
-    let Consultation { patient, doctor, .. } = &consultation;
-    let second = json!({"reason": "another reason", "specialty": ""});
-    patient.post("/api/v1/consultations", second).await.refused(409, "conflict");
-    doctor.put("/api/v1/availability", json!({"availability": "busy"})).await.expect(200);
-    assert_eq!(patient.get("/api/v1/doctors").await.expect(200)[0]["availability"], "busy");
-    assert_eq!(doctor.get("/api/v1/consultations").await.expect(200)[0]["reason"], REASON);
+    let invite = json!({"label": "Interpreter"});
+    consultation.doctor.post(&consultation.path("invites"), invite).await.expect(201);
+    let (store, now) = (&app.app.store, app.app.clock.now());
+    let (first, second) =
+        (store.tenant(), store.create_clinic("Second", "second.example", now).await.unwrap());
 
-    let invite =
-        doctor.post(&consultation.path("invites"), json!({"label": "Interpreter"})).await.expect(201);
-    let body = json!({"secret": invite["secret"], "name": "Ines"});
-    app.anonymous().post("/api/v1/session/guest", body.clone()).await.expect(200);
-    app.anonymous().post("/api/v1/session/guest", body).await.refused(404, "not_found");
+    let serving = AnyPool::connect(&urls.serving).await.unwrap();
+    let everything = app.intruder().await;
+    let mut filled = 0;
+    for table in tables(&everything).await {
+        let all: i64 = sqlx::query(AssertSqlSafe(format!("SELECT COUNT(*) AS n FROM {table}")))
+            .fetch_one(&everything)
+            .await
+            .unwrap()
+            .get("n");
+        filled += i64::from(all > 0);
+        let own = visible(&serving, &first.to_string(), &table).await;
+        let foreign = visible(&serving, &second.to_string(), &table).await;
+        assert_eq!(own + foreign, all, "{table}");
+        assert!(foreign <= 1, "{table}: the second clinic has its key and its audit head at most");
+        assert_eq!(visible(&serving, "", &table).await, 0, "{table}, no clinic named");
+    }
+    assert!(filled >= 8, "the check looks at {filled} tables with rows");
 
-    keep_a_caption(&app, &consultation).await;
-    app.wait(Duration::from_mins(90));
-    doctor.post(&consultation.path("end"), json!({})).await.expect(200);
-    doctor.delete("/api/v1/session").await.expect(204);
-    let app = app.restart().await;
-    let patient = app.sign_in("pat@example.org").await;
-    let transcript = patient.get(&consultation.path("transcript")).await.expect(200);
-    assert_eq!(transcript["entries"][0]["text"], "the knee hurts");
-    assert_eq!(transcript["consultation"]["reason"], REASON);
+    // What it cannot see it can neither change nor point at, and an id taken elsewhere says nothing.
+    let mut transaction = serving.begin().await.unwrap();
+    sqlx::query("SELECT set_config('app.tenant_id', $1, true)")
+        .bind(second.to_string())
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let changed =
+        sqlx::query("UPDATE consultations SET state = 'cancelled'").execute(&mut *transaction).await;
+    assert_eq!(changed.unwrap().rows_affected(), 0);
+    let foreign = sqlx::query(
+        "INSERT INTO invites (tenant_id, id, consultation_id, label, secret_hash, created_at, expires_at)
+         VALUES ($1, 'inv_1', $2, '', 'x', 0, 0)",
+    )
+    .bind(second.to_string())
+    .bind(&consultation.id)
+    .execute(&mut *transaction)
+    .await;
+    assert!(foreign.unwrap_err().as_database_error().unwrap().is_foreign_key_violation());
+    drop(transaction);
+    let mut transaction = serving.begin().await.unwrap();
+    sqlx::query("SELECT set_config('app.tenant_id', $1, true)")
+        .bind(second.to_string())
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let as_first = sqlx::query(
+        "INSERT INTO sign_in_failures (tenant_id, subject, failures, last_failed_at) VALUES ($1, $2, 1, 0)",
+    )
+    .bind(first.to_string())
+    .bind(vec![1_u8])
+    .execute(&mut *transaction)
+    .await;
+    assert!(as_first.unwrap_err().to_string().contains("row-level security"));
     app.stop().await;
 }
 
-async fn keep_a_caption(app: &TestApp, consultation: &Consultation) {
-    let view = consultation.patient.get(&consultation.path("")).await.expect(200);
-    let speaker: ParticipantId = view["participant_id"].as_str().unwrap().parse().unwrap();
-    let (store, now) = (&app.app.store, app.app.clock.now());
-    let (tenant, id) = (store.tenant(), consultation.id.parse().unwrap());
-    let caption = NewCaption {
-        participant: speaker,
-        utterance: 1 << 52,
-        state: EntryState::Final,
-        start_ms: 0,
-        end_ms: 900,
-        text: CaptionText::new("the knee hurts".into()),
-        model: "test model".into(),
-        demonstration: false,
-    };
-    assert!(store.append_caption(tenant, id, &caption, now).await.unwrap());
-    assert!(!store.append_caption(tenant, id, &caption, now).await.unwrap(), "idempotent");
-    store.record_consent(tenant, id, speaker, true, now).await.unwrap();
-    store.record_presence(tenant, id, speaker, true, now).await.unwrap();
-    assert_eq!(store.recent_captions(tenant, id, speaker, 10, now).await.unwrap().len(), 1);
-    assert!(store.is_active(tenant, id).await.unwrap());
-    assert!(store.has_users().await.unwrap());
+#[tokio::test]
+async fn the_serving_role_cannot_change_what_is_written_once() {
+    let cluster = Cluster::start();
+    let urls = in_cluster(&cluster.socket(), "auscult_owner").await;
+    let app = TestApp::start_on(urls.clone()).await;
+    Consultation::requested(&app).await;
+    let serving = AnyPool::connect(&urls.serving).await.unwrap();
+    for statement in [
+        "UPDATE audit SET action = 'x'",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "UPDATE checkpoints SET note = ''",
+        "DELETE FROM checkpoints",
+        "DELETE FROM tenants",
+        "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
+        "CREATE TABLE more (id TEXT)",
+    ] {
+        let refused = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&serving).await.unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("permission denied") || text.contains("must be owner"), "{statement}: {text}");
+    }
+    app.stop().await;
+}
+
+async fn refusal(urls: Urls) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = control_plane::config::Config::default();
+    config.data.folder = folder.path().to_owned();
+    (config.database.url, config.database.owner_url) = (urls.serving, urls.owner);
+    let clock = control_plane::clock::Clock::System;
+    let error = control_plane::app::open_store(&config, &clock).await.err().expect("it is refused");
+    format!("{error:#}")
+}
+
+#[tokio::test]
+async fn a_role_that_could_get_round_row_level_security_is_refused_at_start() {
+    let cluster = Cluster::start();
+    let urls = in_cluster(&cluster.socket(), "auscult_owner").await;
+    let as_role = |role: &str| urls.serving.replace("//auscult_app@", &format!("//{role}@"));
+    let not_migrated = Urls { owner: String::new(), ..urls.clone() };
+    assert!(refusal(not_migrated).await.contains("auscult migrate"));
+    let superuser = Urls { serving: as_role("auscult_root"), ..urls.clone() };
+    assert!(refusal(superuser).await.contains("superuser"));
+    let owner = Urls { serving: as_role("auscult_owner"), ..urls.clone() };
+    assert!(refusal(owner).await.contains("owns tables"));
+
+    let root = AnyPool::connect(&as_role("auscult_root")).await.unwrap();
+    sqlx::raw_sql("CREATE ROLE bypassing LOGIN BYPASSRLS").execute(&root).await.unwrap();
+    let bypassing = Urls { serving: as_role("bypassing"), ..urls.clone() };
+    assert!(refusal(bypassing).await.contains("bypass"));
+
+    let mut app = TestApp::start_on(urls.clone()).await;
+    app.person("pat@example.org", "Pat Patient", Role::Patient).await;
+    let migrated = Urls { owner: String::new(), ..urls.clone() };
+    for unguarded in ["ALTER TABLE users NO FORCE ROW LEVEL SECURITY", "DROP POLICY one_clinic ON users"] {
+        sqlx::raw_sql(AssertSqlSafe(unguarded)).execute(&root).await.unwrap();
+        assert!(refusal(migrated.clone()).await.contains("not in force on the table users"), "{unguarded}");
+        // The owner mends it at the next start.
+        app = app.restart().await;
+    }
+    app.sign_in("pat@example.org").await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_clinical_is_readable_in_a_dump_of_the_tables() {
+    let cluster = Cluster::start();
+    let urls = in_cluster(&cluster.socket(), "auscult_owner").await;
+    let app = TestApp::start_on(urls.clone()).await;
+    Consultation::active(&app).await;
+    let dump = cluster.dump(urls.name());
+    assert!(dump.contains("Dermatology"), "the search finds what is plain");
+    for needle in [REASON, "Pat Patient", "pat@example.org", support::PASSWORD] {
+        assert!(!dump.contains(needle) && !dump.contains(&hex::encode(needle)), "{needle}");
+    }
+    app.stop().await;
 }

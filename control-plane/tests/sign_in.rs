@@ -56,7 +56,7 @@ async fn unknown_account_and_wrong_password_look_the_same() {
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_down_per_account_and_per_address() {
+async fn guessing_is_slowed_down_per_address() {
     let app = TestApp::start().await;
     app.add_user("pat@example.org", "Pat Patient", Role::Patient).await;
     let guess = |address: &str, email: String, password: &str| {
@@ -64,21 +64,15 @@ async fn guessing_is_slowed_down_per_account_and_per_address() {
         let body = json!({"email": email, "password": password});
         async move { client.post(SESSION, body).await }
     };
-    for host in 0..10 {
-        let address = format!("198.51.100.{host}");
-        guess(&address, "pat@example.org".into(), "wrong password").await.refused(401, "unauthenticated");
-    }
-    let slowed = guess("198.51.100.77", "pat@example.org".into(), PASSWORD).await;
-    assert_eq!(slowed.headers[header::RETRY_AFTER], "30");
-    slowed.refused(429, "too_many_requests");
-    app.wait(Duration::from_secs(30));
-    guess("198.51.100.77", "pat@example.org".into(), PASSWORD).await.expect(200);
-
     for account in 0..30 {
         guess("203.0.113.5", format!("a{account}@example.org"), "x").await.refused(401, "unauthenticated");
     }
-    guess("203.0.113.5", "pat@example.org".into(), PASSWORD).await.refused(429, "too_many_requests");
+    let slowed = guess("203.0.113.5", "pat@example.org".into(), PASSWORD).await;
+    assert_eq!(slowed.headers[header::RETRY_AFTER], "10");
+    slowed.refused(429, "too_many_requests");
     guess("203.0.113.6", "pat@example.org".into(), PASSWORD).await.expect(200);
+    app.wait(Duration::from_secs(10));
+    guess("203.0.113.5", "pat@example.org".into(), PASSWORD).await.expect(200);
 }
 
 #[tokio::test]

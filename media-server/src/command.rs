@@ -20,6 +20,14 @@ pub struct Subscription {
     pub track: TrackId,
 }
 
+/// How large a viewer shows a track, in device pixels; 0 by 0: not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tile {
+    pub track: TrackId,
+    pub width: u32,
+    pub height: u32,
+}
+
 /// An SDP offer and what its m-lines mean. The browser is always the offerer, so offers never collide.
 #[derive(Clone)]
 pub struct Negotiation {
@@ -63,6 +71,12 @@ pub enum MediaCommand {
         room: RoomId,
         track: TrackId,
         muted: bool,
+    },
+    /// What the participant's screen shows; complete. Tracks that are not listed count as shown large.
+    SetTiles {
+        room: RoomId,
+        participant: ParticipantId,
+        tiles: Vec<Tile>,
     },
     /// Opens or closes the caption tap of the participant's microphone.
     SetCaptioned {

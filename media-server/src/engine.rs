@@ -3,6 +3,7 @@
 //! After any number of `handle_*` calls the caller calls [`Engine::flush`], then takes every
 //! [`Engine::poll_transmit`] and [`Engine::poll_event`], and sleeps until [`Engine::deadline`].
 
+mod layers;
 mod membership;
 mod routing;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::command::MediaCommand;
 use crate::demux::{Demux, Remote, Route, Slot};
 use crate::metrics::Counters;
 use crate::room::Room;
+use crate::room::layers::Layer;
 use crate::session::{Connection, Session, SessionConfig, SessionEvent};
 use crate::timers::Timers;
 use crate::transcription::Tap;
@@ -156,6 +158,7 @@ impl Engine {
         }
         if now >= self.next_tick {
             self.next_tick = now + TICK;
+            self.choose_all_layers(now);
             self.tick_rooms(now);
             self.end_lost_sessions(now);
         }
@@ -223,6 +226,9 @@ impl Engine {
                 self.negotiated(now, room, participant, request);
             }
             MediaCommand::SetMuted { room, track, muted } => self.set_muted(now, room, track, muted),
+            MediaCommand::SetTiles { room, participant, tiles } => {
+                self.set_tiles(now, room, participant, &tiles);
+            }
             MediaCommand::SetCaptioned { room, participant, captioned } => {
                 if captioned || self.rooms.contains_key(&room) {
                     self.room(now, room).member(participant).captioned = captioned;
@@ -278,14 +284,17 @@ impl Engine {
     fn tick_rooms(&mut self, now: Instant) {
         let mut due = Vec::new();
         for (id, room) in &mut self.rooms {
-            let waiting = room.tracks.iter().filter(|(_, state)| state.keyframes.is_due(now));
-            due.extend(waiting.map(|(track, _)| (*id, *track)));
+            for (track, state) in &room.tracks {
+                let waiting =
+                    Layer::ALL.into_iter().filter(|layer| state.layers.get(*layer).keyframes.is_due(now));
+                due.extend(waiting.map(|layer| (*id, *track, layer)));
+            }
             if let Some(participants) = room.speakers.poll(now) {
                 self.events.push_back(MediaEvent::ActiveSpeakers { room: *id, participants });
             }
         }
-        for (room, track) in due {
-            self.request_keyframe_if_due(now, room, track);
+        for (room, track, layer) in due {
+            self.request_keyframe_if_due(now, room, track, layer);
         }
     }
 

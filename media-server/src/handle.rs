@@ -13,7 +13,7 @@ use crate::pool::WorkerPool;
 use crate::transcription::{CaptionsStatus, Epoch, StopMode, Transcription};
 use crate::{
     Answer, JoinTokenVerifier, MediaConfig, MediaError, MediaEvent, Negotiation, ParticipantId, RoomId,
-    Source, TrackId, WhisperConfig,
+    Source, Tile, TrackId, WhisperConfig,
 };
 
 /// Events waiting for the control plane. Full: workers drop (counted), caption threads wait.
@@ -97,6 +97,11 @@ impl MediaServer {
         if track.source == Source::Microphone {
             self.update_speaker(room, track.participant, StopMode::Finish, |speaker| speaker.muted = muted);
         }
+    }
+
+    /// What the participant's screen shows: nobody is sent more picture than that.
+    pub async fn set_tiles(&self, room: RoomId, participant: ParticipantId, tiles: Vec<Tile>) {
+        self.pool.tell(room, false, MediaCommand::SetTiles { room, participant, tiles }).await;
     }
 
     /// Consent of one speaker. `false` stops the tap, wipes buffered audio and retracts the open utterance.

@@ -4,8 +4,9 @@
 //! # The life of a packet
 //! `net/udp.rs` receives a batch, `worker.rs` stamps `now` and calls [`engine::Engine::handle_datagram`]. `demux.rs`
 //! finds the session in O(1) or drops the datagram before any cryptography. `session/` decrypts through str0m and drains;
-//! an RTP packet goes to `engine/routing.rs`, which writes it to the session of everyone who receives the track, with
-//! numbers rewritten by `room/rewrite.rs`. At the end of the batch every written session is flushed once, and its datagrams
+//! an RTP packet goes to `engine/routing.rs`, which writes it to the session of everyone who receives the track in this
+//! simulcast layer (`session/allocation.rs` chooses, `session/selector.rs` switches), with numbers rewritten by
+//! `room/rewrite.rs`. At the end of the batch every written session is flushed once, and its datagrams
 //! leave in runs through `net/udp.rs`. All on one thread: a room lives on one worker, a worker owns one port.
 //!
 //! Packets of a microphone whose speaker has consented are also offered to [`transcription::Tap`], which never blocks.
@@ -30,7 +31,7 @@ pub mod transcription;
 mod worker;
 
 pub use command::{
-    Answer, MediaCommand, MediaEvent, Negotiation, Publication, QualityLevel, SessionEnd, Subscription,
+    Answer, MediaCommand, MediaEvent, Negotiation, Publication, QualityLevel, SessionEnd, Subscription, Tile,
 };
 pub use config::{MediaConfig, WhisperConfig};
 pub use error::MediaError;

@@ -29,7 +29,8 @@ export class TestServer {
       request.on("end", () => {
         const text = Buffer.concat(chunks).toString();
         const route = `${request.method ?? ""} ${request.url ?? ""}`;
-        this.seen.push({ route, headers: request.headers, body: text === "" ? undefined : JSON.parse(text) });
+        const isJson = request.headers["content-type"] === "application/json";
+        this.seen.push({ route, headers: request.headers, body: isJson ? JSON.parse(text) : text || undefined });
         const { status = 200, headers = {}, body } = this.#answers.get(route) ?? { status: 404, body: errorBody("not_found") };
         response.writeHead(status, headers);
         response.end(typeof body === "string" ? body : JSON.stringify(body));

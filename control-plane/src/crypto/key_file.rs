@@ -1,5 +1,5 @@
-//! The two key files of an installation, `master.key` and `signing.key`: 32 raw bytes each, mode 0600, in a folder of
-//! mode 0700. Made on first start, never overwritten.
+//! Key files: `master.key` and its later versions, `signing.key`, `backup.key`. 32 raw bytes each, mode 0600, in a
+//! folder of mode 0700. Made when first needed, never overwritten.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -36,6 +36,14 @@ pub(super) fn load_or_create(folder: &Path, name: &str) -> Result<Zeroizing<[u8;
     if !fs::exists(&path).map_err(at)? {
         create(folder, &path)?;
     }
+    load(folder, name)
+}
+
+/// Reads the key at `folder/name`.
+pub(super) fn load(folder: &Path, name: &str) -> Result<Zeroizing<[u8; LENGTH]>, KeyFileError> {
+    let path = folder.join(name);
+    let at = |source| KeyFileError::Io { path: path.clone(), source };
+    refuse_access_by_others(folder)?;
     refuse_access_by_others(&path)?;
     let mut file = File::open(&path).map_err(at)?;
     let mut key = Zeroizing::new([0; LENGTH]);

@@ -1,12 +1,18 @@
 //! Keys and what is done with them. All cryptography of the control plane is here, and all of it is aws-lc-rs
 //! (passwords: argon2). Nothing here knows SQL or HTTP.
 
+mod key_cache;
 pub mod key_file;
 pub mod keyring;
+mod master;
+pub mod passkey;
 pub mod password;
 pub mod sealed;
 pub mod secret;
 pub mod signer;
+pub mod tenant_key;
+pub mod token;
+pub mod vault;
 
 /// A cryptographic operation was refused. Says nothing about the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +26,11 @@ pub enum CryptoError {
     Seal,
     #[error("signing failed")]
     Sign,
+    #[error("version {0} of the master key is not here")]
+    NoMasterKey(u32),
+    /// Nothing is wrong with the data: ask again later.
+    #[error("the key service does not answer")]
+    Unavailable,
 }
 
 /// `N` bytes from the operating system.

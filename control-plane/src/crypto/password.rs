@@ -1,4 +1,5 @@
-//! Passwords: Argon2id with 19 MiB, two passes, one lane (OWASP's first choice), off the async threads.
+//! Passwords: Argon2id with 19 MiB, two passes, one lane (OWASP's first choice), off the async threads. bcrypt is only
+//! checked, for hashes brought along from another system.
 
 use std::sync::Arc;
 
@@ -8,21 +9,20 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::secret;
+use crate::domain::password::MAX_BYTES;
 
-/// Shortest password that may be set, in characters.
-pub const MIN_CHARS: usize = 12;
-/// Longest, in bytes: longer ones would only cost time.
-pub const MAX_BYTES: usize = 256;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Verifications at once; with `QUEUED` waiting, memory stays below `RUNNING` × 19 MiB.
 const RUNNING: usize = 4;
 /// Verifications that may wait; more are refused so that a flood of sign-ins cannot pile up.
 const QUEUED: usize = 64;
+/// Of a password nobody has, at the only cost that is imported.
+const NOBODYS_BCRYPT: &str = "$2b$12$xOyz1VUfq9Tn0aZ3mHkQ8uKc5pLw7eR2sJd4gXvBtYiNoEhMfDaWK";
 
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    #[error("a password needs {MIN_CHARS} characters or more and at most {MAX_BYTES} bytes")]
+    #[error("a password may have at most {MAX_BYTES} bytes")]
     Length,
     #[error("too many sign-ins at once")]
     Busy,
@@ -57,7 +57,7 @@ impl Passwords {
 
     /// A new password's hash as a PHC string.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
-        if password.chars().count() < MIN_CHARS || password.len() > MAX_BYTES {
+        if password.len() > MAX_BYTES {
             return Err(PasswordError::Length);
         }
         let password = Zeroizing::new(password.to_owned());
@@ -65,14 +65,29 @@ impl Passwords {
     }
 
     /// Whether `password` is the one behind `hash`. Without a hash (no such account) it works as long and says no.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
-        let known = hash.is_some();
-        let hash = hash.unwrap_or(&self.dummy).to_owned();
+    /// `imported_left`: while the clinic has imported hashes, every check costs one of each kind, so that the time does
+    /// not tell who was imported.
+    pub async fn verify(
+        &self,
+        password: &str,
+        hash: Option<&str>,
+        imported_left: bool,
+    ) -> Result<bool, PasswordError> {
+        let bcrypt = hash.filter(|hash| is_imported(hash)).map(ToOwned::to_owned);
+        let own = hash.filter(|hash| !is_imported(hash)).unwrap_or(&self.dummy).to_owned();
+        let (known, has_bcrypt) = (hash.is_some(), bcrypt.is_some());
         let too_long = password.len() > MAX_BYTES;
         let password = Zeroizing::new(if too_long { String::new() } else { password.to_owned() });
         let matches = self
             .run(move |argon2| {
-                PasswordVerifier::<str>::verify_password(argon2, password.as_bytes(), &hash).is_ok()
+                let matches =
+                    PasswordVerifier::<str>::verify_password(argon2, password.as_bytes(), &own).is_ok();
+                if !imported_left && !has_bcrypt {
+                    return matches;
+                }
+                let old = bcrypt.as_deref().unwrap_or(NOBODYS_BCRYPT);
+                let old_matches = bcrypt::verify(password.as_bytes(), old).unwrap_or(false);
+                if has_bcrypt { old_matches } else { matches }
             })
             .await?;
         Ok(matches && known && !too_long)
@@ -95,6 +110,22 @@ impl Passwords {
     }
 }
 
+/// Whether a hash is one brought along (bcrypt) rather than one of ours.
+#[must_use]
+pub fn is_imported(hash: &str) -> bool {
+    hash.starts_with("$2")
+}
+
+/// Whether an import may bring this hash along: bcrypt of cost 12, the cost that our timing allows for.
+#[must_use]
+pub fn can_import(hash: &str) -> bool {
+    let parts: bcrypt::HashParts = match hash.parse() {
+        Ok(parts) => parts,
+        Err(_) => return false,
+    };
+    parts.get_cost() == 12
+}
+
 fn hash_blocking(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, PasswordError> {
     argon2.hash_password(password).map(|hash| hash.to_string()).map_err(|_| PasswordError::Stopped)
 }
@@ -113,19 +144,46 @@ mod tests {
         let passwords = Passwords::new().unwrap();
         let hash = passwords.hash("correct horse battery").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify("correct horse battery", Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("correct horse battery ", Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("", Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("correct horse battery", None).await.unwrap(), "no such account");
-        assert!(!passwords.verify(&"x".repeat(100_000), Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("correct horse battery", Some("not a hash")).await.unwrap());
+        assert!(passwords.verify("correct horse battery", Some(&hash), false).await.unwrap());
+        assert!(!passwords.verify("correct horse battery ", Some(&hash), false).await.unwrap());
+        assert!(!passwords.verify("", Some(&hash), false).await.unwrap());
+        assert!(!passwords.verify("correct horse battery", None, false).await.unwrap(), "no such account");
+        assert!(!passwords.verify(&"x".repeat(100_000), Some(&hash), false).await.unwrap());
+        assert!(!passwords.verify("correct horse battery", Some("not a hash"), false).await.unwrap());
     }
 
     #[tokio::test]
-    async fn short_and_endless_passwords_are_not_set() {
+    async fn endless_passwords_are_not_set() {
         let passwords = Passwords::new().unwrap();
-        for bad in ["", "elevenchars", &"x".repeat(257)] {
-            assert!(matches!(passwords.hash(bad).await, Err(PasswordError::Length)), "{}", bad.len());
+        assert!(matches!(passwords.hash(&"x".repeat(257)).await, Err(PasswordError::Length)));
+    }
+
+    #[tokio::test]
+    async fn equal_passwords_have_different_hashes() {
+        let passwords = Passwords::new().unwrap();
+        let (one, two) = (passwords.hash("same same same").await, passwords.hash("same same same").await);
+        assert_ne!(one.unwrap(), two.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_hash_brought_along_is_checked_and_only_its_password_matches() {
+        let passwords = Passwords::new().unwrap();
+        let hash = bcrypt::hash_with_result("Imported-Secret-1", 12).unwrap();
+        for version in [bcrypt::Version::TwoA, bcrypt::Version::TwoB, bcrypt::Version::TwoY] {
+            let hash = hash.format_for_version(version);
+            assert!(can_import(&hash), "{hash}");
+            assert!(passwords.verify("Imported-Secret-1", Some(&hash), true).await.unwrap(), "{hash}");
+        }
+        let hash = hash.to_string();
+        assert!(!passwords.verify("imported-secret-1", Some(&hash), true).await.unwrap());
+        assert!(!passwords.verify("Imported-Secret-1", None, true).await.unwrap());
+        let own = passwords.hash("Our own secret").await.unwrap();
+        assert!(passwords.verify("Our own secret", Some(&own), true).await.unwrap());
+        assert!(can_import(NOBODYS_BCRYPT), "it must cost what imported ones cost");
+        assert!(matches!(bcrypt::verify("anything", NOBODYS_BCRYPT), Ok(false)));
+        let cheap = bcrypt::hash_with_result("x", 4).unwrap().to_string();
+        for refused in [cheap.as_str(), own.as_str(), "", "$2b$12$short"] {
+            assert!(!can_import(refused), "{refused}");
         }
     }
 

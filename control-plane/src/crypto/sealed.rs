@@ -12,7 +12,7 @@ use crate::ids::TenantId;
 
 const FORMAT: u8 = 1;
 const ALGORITHM: u8 = 1;
-const KEY_LEN: usize = 32;
+pub const KEY_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 const WRAPPED_LEN: usize = NONCE_LEN + KEY_LEN + TAG_LEN;
 
@@ -29,7 +29,7 @@ pub struct Place {
 
 impl Place {
     /// Additional authenticated data: every part with its length before it, so that no two places read the same.
-    fn bytes(&self, purpose: &str, key_version: u32) -> Vec<u8> {
+    pub(super) fn bytes(&self, purpose: &str, key_version: u32) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(128);
         let tenant = self.tenant.uuid();
         let parts: [&[u8]; 7] = [

@@ -1,4 +1,5 @@
-//! The installation's Ed25519 key: mints join tokens for media nodes, which hold only the public half.
+//! The installation's Ed25519 key: mints join tokens for media nodes, which hold only the public half, and access tokens
+//! (`token.rs`).
 //!
 //! Every kind of token has an audience of its own, set here and nowhere else, so none passes for another.
 
@@ -39,6 +40,11 @@ impl Signer {
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
         self.0.public
+    }
+
+    /// What tokens are signed with.
+    pub(super) fn jwt_key(&self) -> &EncodingKey {
+        &self.0.jwt
     }
 
     /// A short-lived token that lets one participant into one room.

@@ -1,8 +1,10 @@
-//! Who may do what: one table of roles and permissions, and who may see a consultation at all.
+//! Who may do what: the one table of roles and permissions. Whose clinical text somebody may open is
+//! [`clinical`](super::clinical)'s question.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::consultation::StateName;
+use super::time::Timestamp;
 use super::user::Role;
 use crate::ids::{SessionId, TenantId, UserId};
 
@@ -14,14 +16,40 @@ pub struct Actor {
     pub role: Role,
     pub session: SessionId,
     pub address: IpAddr,
+    /// When the person last proved a secret: dangerous steps need it to be recent ([`Actor::has_confirmed`]).
+    pub authenticated_at: Timestamp,
+    /// Signed in with more than a password.
+    pub second_factor: bool,
+    /// Nothing is left to do first: the address is known to be their own, a doctor is approved, a second factor is there
+    /// where the clinic wants one (`session.rs`, `obligations`).
+    pub cleared: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
-    SetAvailability,
+/// How long a confirmed secret lets dangerous steps pass.
+pub const CONFIRMED_FOR: Duration = Duration::from_mins(5);
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Permission {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Permission {
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+permissions! {
+    SeeStatus,
+    ReadDashboard,
+    /// Server-sent events and notices.
+    FollowEvents,
     ListDoctors,
+    SetAvailability,
     RequestConsultation,
-    /// See the list of consultations; which ones is [`may_see`]'s question.
+    /// See the list of consultations; which ones, and with how much of them, is `clinical.rs`'s question.
     ListConsultations,
     AcceptConsultation,
     /// Start, end, invite.
@@ -29,57 +57,94 @@ pub enum Permission {
     CancelConsultation,
     JoinConsultation,
     ReadTranscript,
-    SeeStatus,
+    /// Assigned patients and those of one's emergency access.
+    ReadPatients,
+    SearchUsers,
+    /// Emergency access to a record that is not one's own to read.
+    BreakGlass,
+    ReviewBreakGlass,
+    /// Hand in a licence.
+    ApplyForApproval,
+    DecideApprovals,
+    ManageUsers,
+    AssignDoctor,
 }
 
-impl Permission {
-    pub const ALL: [Self; 10] = [
-        Self::SetAvailability,
-        Self::ListDoctors,
-        Self::RequestConsultation,
-        Self::ListConsultations,
-        Self::AcceptConsultation,
-        Self::ConductConsultation,
-        Self::CancelConsultation,
-        Self::JoinConsultation,
-        Self::ReadTranscript,
-        Self::SeeStatus,
-    ];
+/// What a role may do about a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Never,
+    Always,
+    /// Once the address is verified and, for doctors, an administrator has approved them.
+    Cleared,
 }
 
-/// The role does not have the permission.
+/// Why a person may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not allowed")]
-pub struct NotAllowed;
+pub enum NotAllowed {
+    #[error("not allowed")]
+    Role,
+    #[error("not yet allowed")]
+    NotCleared,
+}
 
-/// The table of roles and permissions. Administrators run the clinic; they see no consultation.
-#[must_use]
-pub const fn allows(role: Role, permission: Permission) -> bool {
-    match permission {
-        Permission::SeeStatus | Permission::ListDoctors => true,
-        Permission::SetAvailability | Permission::AcceptConsultation | Permission::ConductConsultation => {
-            matches!(role, Role::Doctor)
-        }
-        Permission::RequestConsultation => matches!(role, Role::Patient),
-        Permission::CancelConsultation | Permission::ReadTranscript => {
-            matches!(role, Role::Patient | Role::Doctor)
-        }
-        Permission::ListConsultations | Permission::JoinConsultation => {
-            matches!(role, Role::Patient | Role::Doctor | Role::Guest)
-        }
+/// The table of roles and permissions. Administrators run the clinic; they open no clinical text without
+/// emergency access.
+#[expect(clippy::match_same_arms, reason = "a line per permission reads like the table that it is")]
+const fn rule(role: Role, permission: Permission) -> Rule {
+    use Rule::{Always, Cleared, Never};
+    use {Permission as P, Role as R};
+    match (permission, role) {
+        (P::SeeStatus | P::ListDoctors, _) => Always,
+        (P::ReadDashboard | P::FollowEvents, R::Patient | R::Doctor | R::Admin) => Always,
+        (P::SetAvailability | P::AcceptConsultation | P::ConductConsultation, R::Doctor) => Cleared,
+        (P::RequestConsultation, R::Patient) => Cleared,
+        (P::ListConsultations, R::Patient | R::Guest | R::Admin) => Always,
+        (P::ListConsultations, R::Doctor) => Cleared,
+        (P::CancelConsultation | P::ReadTranscript, R::Patient) => Always,
+        (P::CancelConsultation | P::ReadTranscript, R::Doctor) => Cleared,
+        (P::ReadTranscript, R::Admin) => Cleared,
+        (P::JoinConsultation, R::Patient | R::Doctor | R::Guest) => Cleared,
+        (P::ReadPatients | P::SearchUsers | P::BreakGlass, R::Doctor | R::Admin) => Cleared,
+        (P::ApplyForApproval, R::Doctor) => Always,
+        (P::ReviewBreakGlass | P::DecideApprovals | P::ManageUsers | P::AssignDoctor, R::Admin) => Cleared,
+        (
+            P::ReadDashboard
+            | P::FollowEvents
+            | P::SetAvailability
+            | P::RequestConsultation
+            | P::AcceptConsultation
+            | P::ConductConsultation
+            | P::CancelConsultation
+            | P::JoinConsultation
+            | P::ReadTranscript
+            | P::ReadPatients
+            | P::SearchUsers
+            | P::BreakGlass
+            | P::ReviewBreakGlass
+            | P::ApplyForApproval
+            | P::DecideApprovals
+            | P::ManageUsers
+            | P::AssignDoctor,
+            _,
+        ) => Never,
     }
 }
 
-/// Whether a consultation exists for somebody: its people see it, and every doctor while it waits for one.
-/// For everyone else it answers as a missing one.
-#[must_use]
-pub const fn may_see(role: Role, takes_part: bool, state: StateName) -> bool {
-    takes_part || (matches!(role, Role::Doctor) && matches!(state, StateName::Requested))
-}
-
 impl Actor {
+    /// Whether the person proved a secret within [`CONFIRMED_FOR`].
+    #[must_use]
+    pub fn has_confirmed(&self, now: Timestamp) -> bool {
+        now.since(self.authenticated_at) < CONFIRMED_FOR
+    }
+
     pub const fn require(&self, permission: Permission) -> Result<(), NotAllowed> {
-        if allows(self.role, permission) { Ok(()) } else { Err(NotAllowed) }
+        match rule(self.role, permission) {
+            Rule::Always => Ok(()),
+            Rule::Cleared if self.cleared => Ok(()),
+            Rule::Cleared => Err(NotAllowed::NotCleared),
+            Rule::Never => Err(NotAllowed::Role),
+        }
     }
 }
 
@@ -89,39 +154,45 @@ mod tests {
 
     use super::*;
 
+    /// In brackets: only once cleared.
     #[test]
     fn the_whole_table_of_roles_and_permissions() {
         let mut table = String::new();
         for permission in Permission::ALL {
-            let allowed: Vec<_> =
-                Role::ALL.into_iter().filter(|role| allows(*role, permission)).map(Role::name).collect();
+            let allowed: Vec<_> = Role::ALL
+                .into_iter()
+                .filter_map(|role| match rule(role, *permission) {
+                    Rule::Always => Some(role.name().to_owned()),
+                    Rule::Cleared => Some(format!("({})", role.name())),
+                    Rule::Never => None,
+                })
+                .collect();
             writeln!(table, "{permission:?}: {}", allowed.join(" ")).expect("a String takes any text");
         }
         assert_eq!(
             table,
             "\
-SetAvailability: doctor
-ListDoctors: patient doctor admin guest
-RequestConsultation: patient
-ListConsultations: patient doctor guest
-AcceptConsultation: doctor
-ConductConsultation: doctor
-CancelConsultation: patient doctor
-JoinConsultation: patient doctor guest
-ReadTranscript: patient doctor
 SeeStatus: patient doctor admin guest
+ReadDashboard: patient doctor admin
+FollowEvents: patient doctor admin
+ListDoctors: patient doctor admin guest
+SetAvailability: (doctor)
+RequestConsultation: (patient)
+ListConsultations: patient (doctor) admin guest
+AcceptConsultation: (doctor)
+ConductConsultation: (doctor)
+CancelConsultation: patient (doctor)
+JoinConsultation: (patient) (doctor) (guest)
+ReadTranscript: patient (doctor) (admin)
+ReadPatients: (doctor) (admin)
+SearchUsers: (doctor) (admin)
+BreakGlass: (doctor) (admin)
+ReviewBreakGlass: (admin)
+ApplyForApproval: doctor
+DecideApprovals: (admin)
+ManageUsers: (admin)
+AssignDoctor: (admin)
 "
         );
-    }
-
-    #[test]
-    fn only_a_waiting_consultation_is_seen_by_other_doctors() {
-        for state in StateName::ALL {
-            for role in Role::ALL {
-                assert!(may_see(role, true, state));
-                let queue = role == Role::Doctor && state == StateName::Requested;
-                assert_eq!(may_see(role, false, state), queue, "{role:?} {state:?}");
-            }
-        }
     }
 }

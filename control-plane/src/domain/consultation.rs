@@ -1,7 +1,7 @@
 //! The life of a consultation: an enum whose states carry their data, and one pure function that moves between them.
 
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
+use utoipa::ToSchema;
 
 use super::time::Timestamp;
 use crate::ids::{ConsultationId, UserId};
@@ -52,9 +52,9 @@ pub struct Acceptance {
 }
 
 /// Names of the states: in the database, on the wire, in messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[ts(rename = "ConsultationState")]
+#[schema(as = ConsultationState)]
 pub enum StateName {
     Requested,
     Accepted,

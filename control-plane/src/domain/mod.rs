@@ -2,8 +2,16 @@
 
 pub mod access;
 pub mod audit;
+pub mod audit_log;
+pub mod clinical;
 pub mod consultation;
+pub mod lockout;
+pub mod merkle;
+pub mod one_time;
+pub mod password;
+pub mod refresh;
 pub mod session;
 pub mod time;
+pub mod totp;
 pub mod transcript;
 pub mod user;

@@ -2,15 +2,15 @@
 
 use media_server::{ParticipantId, transcription::CaptionText};
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::ids::CaptionId;
 use crate::signalling::protocol::ParticipantKind;
 
 /// What is kept of one utterance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[ts(rename = "TranscriptEntryState")]
+#[schema(as = TranscriptEntryState)]
 pub enum EntryState {
     Final,
     /// Speech that could not be transcribed; its text is empty.

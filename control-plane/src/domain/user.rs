@@ -1,12 +1,13 @@
 //! People who can sign in, and what others see of them.
 
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
+use utoipa::ToSchema;
 
+use super::time::Timestamp;
 use crate::ids::UserId;
 
 /// What somebody is to this clinic; decides what they may do (`access.rs`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     Patient,
@@ -36,7 +37,7 @@ impl Role {
 }
 
 /// Whether a doctor takes requests now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
     Online,
@@ -73,6 +74,11 @@ pub struct User {
     /// A doctor's field, in the clinic's words; empty for everyone else.
     pub specialty: String,
     pub availability: Availability,
+    pub email_verified_at: Option<Timestamp>,
+    /// `None`: a doctor whom no administrator has verified yet.
+    pub approved_at: Option<Timestamp>,
+    /// May not sign in any more.
+    pub deactivated_at: Option<Timestamp>,
 }
 
 /// An e-mail address as it is stored and compared: trimmed, lower case, one `@` with something on both sides.

@@ -1,4 +1,5 @@
-//! Who is asking: session cookie -> [`SignedIn`], and for everything that changes something the CSRF token as well.
+//! Who is asking: session cookie -> [`SignedIn`], and for everything that changes something the CSRF token as well; or an
+//! access token (`bearer.rs`), never both.
 //! A handler that takes an [`Actor`] cannot be reached without them.
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,14 +8,17 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 
+use super::bearer::{Bearer, access_token};
 use crate::app::App;
 use crate::domain::access::Actor;
-use crate::domain::session::ABSOLUTE;
+use crate::domain::session::{Must, SecondFactor, SessionLimits, obligations};
 use crate::domain::user::User;
 use crate::error::ApiError;
+use crate::ids::TenantId;
+use crate::store::LiveSession;
 
 pub const CSRF_HEADER: &str = "x-csrf-token";
-const COOKIE: &str = "__Host-auscult_session";
+pub const COOKIE: &str = "__Host-auscult_session";
 
 /// The browser's address, as the gateway saw it.
 #[derive(Clone, Copy)]
@@ -32,32 +36,87 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
-/// Somebody with a session that is alive.
+/// The clinic that the request's host names.
+#[derive(Clone, Copy)]
+pub struct Clinic(pub TenantId);
+
+impl FromRequestParts<App> for Clinic {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let authority = parts.uri.authority().map(ToString::to_string);
+        let header = || Some(parts.headers.get(header::HOST)?.to_str().ok()?.to_owned());
+        let host = authority.or_else(header).unwrap_or_default();
+        // An IPv6 literal keeps its brackets; no clinic is named by one.
+        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+        Ok(Self(app.store.clinic_of(name)))
+    }
+}
+
+/// Somebody with a session that is alive. With an access token there is no CSRF token: it is empty.
 pub struct SignedIn {
     pub actor: Actor,
     pub user: User,
     pub csrf_token: String,
+    pub second_factor: SecondFactor,
+    pub must: Vec<Must>,
 }
 
 impl FromRequestParts<App> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        if let Some(token) = access_token(&parts.headers)? {
+            let token = token.to_owned();
+            return Ok(Bearer::of(&token, parts, app).await?.signed_in);
+        }
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
-        let secret = session_secret(&parts.headers).ok_or(ApiError::Unauthenticated)?;
-        let tenant = app.store.tenant();
-        let session = app.store.session(tenant, secret, app.clock.now()).await?;
+        let secret = session_secret(&parts.headers).ok_or(ApiError::Unauthenticated)?.to_owned();
+        let secret = secret.as_str();
+        let Clinic(tenant) = Clinic::from_request_parts(parts, app).await?;
+        let key = app.store.tenant_key(tenant)?;
+        let session =
+            app.store.session(tenant, secret, app.config.accounts.session_limits(), app.clock.now()).await?;
         let session = session.ok_or(ApiError::Unauthenticated)?;
         if !parts.method.is_safe() {
             let token = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-            if !token.is_some_and(|token| app.keys.is_csrf_token(secret, token)) {
+            if !token.is_some_and(|token| key.is_csrf_token(secret, token)) {
                 return Err(ApiError::Csrf);
             }
         }
-        let (user, session) = (session.user, session.id);
-        let actor = Actor { tenant, user: user.id, role: user.role, session, address };
-        Ok(Self { actor, user, csrf_token: app.keys.csrf_token(secret) })
+        let csrf_token = key.csrf_token(secret);
+        Ok(Self::of(app, session, tenant, address, csrf_token))
     }
+}
+
+impl SignedIn {
+    pub(super) fn of(
+        app: &App,
+        session: LiveSession,
+        tenant: TenantId,
+        address: IpAddr,
+        csrf_token: String,
+    ) -> Self {
+        let user = session.user;
+        let must = must(app, &user, session.second_factor);
+        let actor = Actor {
+            tenant,
+            user: user.id,
+            role: user.role,
+            session: session.id,
+            address,
+            authenticated_at: session.authenticated_at,
+            second_factor: session.second_factor != SecondFactor::None,
+            cleared: must.is_empty(),
+        };
+        Self { actor, user, csrf_token, second_factor: session.second_factor, must }
+    }
+}
+
+/// What the person still has to do in this clinic.
+pub(super) fn must(app: &App, user: &User, second_factor: SecondFactor) -> Vec<Must> {
+    let needed = app.config.accounts.needs_second_factor(user.role);
+    obligations(user, second_factor, app.config.mail.is_on(), needed)
 }
 
 impl FromRequestParts<App> for Actor {
@@ -68,18 +127,23 @@ impl FromRequestParts<App> for Actor {
     }
 }
 
-fn session_secret(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn session_secret(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, COOKIE)
+}
+
+/// The value of a cookie that the browser sent.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .into_iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+        .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// `Set-Cookie` for a new session.
-pub fn session_cookie(secret: &str) -> Result<HeaderValue, ApiError> {
-    let max_age = ABSOLUTE.as_secs();
+pub fn session_cookie(secret: &str, limits: SessionLimits) -> Result<HeaderValue, ApiError> {
+    let max_age = limits.absolute.as_secs();
     let cookie = format!("{COOKIE}={secret}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={max_age}");
     let mut value = HeaderValue::from_str(&cookie).map_err(|error| ApiError::Internal(error.into()))?;
     value.set_sensitive(true);

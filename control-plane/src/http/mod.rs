@@ -1,9 +1,14 @@
 //! The HTTP API: one table of routes, one file of answers, handlers by resource.
 
 pub mod actor;
+pub mod bearer;
 pub mod json;
+pub mod known_browser;
 pub mod layers;
+pub mod openapi;
+pub mod pending;
 pub mod router;
 pub mod routes;
+pub mod sign_in;
 pub mod throttle;
 pub mod views;

@@ -4,33 +4,42 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, get};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
-use super::routes::{consultations, health, invites, session, transcripts, users};
+use super::openapi;
+use super::routes::{consultations, health, invites, passkeys, session, tokens, transcripts, users};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;
 use crate::web;
 
+/// Every described route below `/api/v1`: what is not here is not part of the API.
+fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .merge(session::routes())
+        .merge(passkeys::routes())
+        .merge(tokens::routes())
+        .merge(users::routes())
+        .merge(consultations::routes())
+        .merge(invites::routes())
+        .merge(transcripts::routes())
+        .merge(health::routes())
+}
+
+/// The description of the API (OpenAPI 3.1), made from the handlers.
+#[must_use]
+pub fn description() -> OpenApi {
+    openapi::complete(described().into_openapi())
+}
+
 /// The whole product as one service.
 pub fn router(app: App) -> Router {
-    let api = Router::new()
-        .route("/session", post(session::sign_in).get(session::current).delete(session::sign_out))
-        .route("/session/guest", post(session::sign_in_guest))
-        .route("/availability", put(users::set_availability))
-        .route("/doctors", get(users::doctors))
-        .route("/consultations", post(consultations::request).get(consultations::list))
-        .route("/consultations/{id}", get(consultations::one))
-        .route("/consultations/{id}/accept", post(consultations::accept))
-        .route("/consultations/{id}/start", post(consultations::start))
-        .route("/consultations/{id}/end", post(consultations::end))
-        .route("/consultations/{id}/cancel", post(consultations::cancel))
-        .route("/consultations/{id}/invites", post(invites::create))
-        .route("/consultations/{id}/ticket", post(consultations::ticket))
-        .route("/consultations/{id}/transcript", get(transcripts::read))
-        .route("/status", get(health::status))
+    let (api, description) = described().split_for_parts();
+    let api = api
         .route("/signal", get(socket::upgrade))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
@@ -39,6 +48,8 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     Router::new()
         .nest("/api/v1", api)
+        .merge(openapi::pages(openapi::complete(description)))
+        .route("/ws/{consultation_id}/{user_id}", get(socket::upgrade_named))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -56,38 +56,29 @@ fn make_room<K: Hash + Eq + Clone>(table: &mut HashMap<K, Timestamp>, now: Times
     }
 }
 
-/// The limits of signing in. Only failures count: success forgives.
-pub struct SignInThrottle {
-    by_address: Throttle<IpAddr>,
-    by_account: Throttle<String>,
-}
+/// How fast strangers may try, per address. Wrong secrets are counted apart, and for longer (`store/lockout.rs`).
+pub struct SignInThrottle(Throttle<IpAddr>);
 
 impl Default for SignInThrottle {
     fn default() -> Self {
-        Self {
-            by_address: Throttle::new(30, Duration::from_secs(10)),
-            by_account: Throttle::new(10, Duration::from_secs(30)),
-        }
+        Self(Throttle::new(30, Duration::from_secs(10)))
     }
 }
 
 impl SignInThrottle {
-    /// Counts an attempt from an address, and on an account when one is named.
-    pub fn attempt(&self, address: IpAddr, account: Option<&str>, now: Timestamp) -> Result<(), Duration> {
-        self.by_address.attempt(&network(address), now)?;
-        account.map_or(Ok(()), |account| self.by_account.attempt(&account.to_owned(), now))
+    /// Counts an attempt, or says how long to wait.
+    pub fn attempt(&self, address: IpAddr, now: Timestamp) -> Result<(), Duration> {
+        self.0.attempt(&network(address), now)
     }
 
-    pub fn forgive(&self, address: IpAddr, account: Option<&str>) {
-        self.by_address.forgive(&network(address));
-        if let Some(account) = account {
-            self.by_account.forgive(&account.to_owned());
-        }
+    /// It was no guess.
+    pub fn forgive(&self, address: IpAddr) {
+        self.0.forgive(&network(address));
     }
 }
 
 /// One subscriber of an IPv6 network has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
@@ -131,9 +122,9 @@ mod tests {
         let throttle = SignInThrottle::default();
         let address = |host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, host));
         for host in 0..30 {
-            assert!(throttle.attempt(address(host), None, ms(0)).is_ok());
+            assert!(throttle.attempt(address(host), ms(0)).is_ok());
         }
-        assert!(throttle.attempt(address(99), None, ms(0)).is_err());
-        assert!(throttle.attempt(IpAddr::from([192, 0, 2, 1]), None, ms(0)).is_ok());
+        assert!(throttle.attempt(address(99), ms(0)).is_err());
+        assert!(throttle.attempt(IpAddr::from([192, 0, 2, 1]), ms(0)).is_ok());
     }
 }

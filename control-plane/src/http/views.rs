@@ -1,14 +1,15 @@
-//! What goes over the wire, in both directions; exported to TypeScript (`web-client/src/api/schema.ts`).
+//! What goes over the wire, in both directions; described by OpenAPI (`docs/openapi.json`), from which the web client's types are made.
 //!
 //! Views hold names and clinical text, so none of them is `Debug`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::domain::{
     consultation::StateName,
+    session::{Must, SecondFactor},
     time::Timestamp,
     transcript::EntryState,
     user::{Availability, Role},
@@ -17,7 +18,7 @@ use crate::ids::{ConsultationId, InviteId, UserId};
 use crate::signalling::protocol::{CaptionService, ParticipantKind};
 
 /// `POST /api/v1/session`
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     pub email: String,
@@ -25,7 +26,7 @@ pub struct SignIn {
 }
 
 /// `POST /api/v1/session/guest`
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GuestSignIn {
     /// From the fragment of the invitation's address; works once.
@@ -35,14 +36,14 @@ pub struct GuestSignIn {
 }
 
 /// `PUT /api/v1/availability`
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetAvailability {
     pub availability: Availability,
 }
 
 /// `POST /api/v1/consultations`
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestConsultation {
     /// 3 to 2000 characters.
@@ -52,14 +53,14 @@ pub struct RequestConsultation {
 }
 
 /// `POST /api/v1/consultations/{id}/invites`
-#[derive(Deserialize, TS)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateInvite {
     /// The guest's part in the call ("Interpreter"), 1 to 60 characters.
     pub label: String,
 }
 
-#[derive(Clone, Serialize, TS)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct UserView {
     pub id: UserId,
     /// Empty for guests.
@@ -70,20 +71,25 @@ pub struct UserView {
     pub availability: Availability,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct SessionView {
     pub user: UserView,
     /// Send it back as `X-CSRF-Token` with everything that changes something.
     pub csrf_token: String,
+    /// Until then dangerous steps need no `POST /api/v1/session/confirm`.
+    pub confirmed_until: Option<Timestamp>,
+    pub second_factor: SecondFactor,
+    /// What stands between the person and work with consultations, first things first.
+    pub must: Vec<Must>,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct GuestSessionView {
     pub session: SessionView,
     pub consultation_id: ConsultationId,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct DoctorView {
     pub id: UserId,
     pub name: String,
@@ -91,16 +97,17 @@ pub struct DoctorView {
     pub availability: Availability,
 }
 
-#[derive(Clone, Serialize, TS)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct PersonView {
     pub id: UserId,
     pub name: String,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct ConsultationView {
     pub id: ConsultationId,
     pub state: StateName,
+    /// Empty when the caller may not read it.
     pub reason: String,
     pub specialty: String,
     pub patient: PersonView,
@@ -114,7 +121,7 @@ pub struct ConsultationView {
     pub participant_id: Option<String>,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct InviteView {
     pub id: InviteId,
     /// Shown this once; the server keeps its hash.
@@ -124,14 +131,14 @@ pub struct InviteView {
 }
 
 /// An `RTCIceServer` of the browser.
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct IceServerView {
     pub urls: Vec<String>,
     pub username: String,
     pub credential: String,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct TicketView {
     /// For `authenticate` on the signalling socket; works once.
     pub ticket: String,
@@ -139,21 +146,19 @@ pub struct TicketView {
     pub ice_servers: Vec<IceServerView>,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct TranscriptEntryView {
     /// Name of the person who spoke.
     pub speaker: String,
     pub kind: ParticipantKind,
     /// Milliseconds since the consultation started.
-    #[ts(type = "number")]
     pub start_ms: i64,
-    #[ts(type = "number")]
     pub end_ms: i64,
     pub state: EntryState,
     pub text: String,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct TranscriptView {
     pub consultation: ConsultationView,
     /// By start.
@@ -164,21 +169,26 @@ pub struct TranscriptView {
     pub demonstration: bool,
 }
 
-#[derive(Serialize, TS)]
+#[derive(Serialize, ToSchema)]
 pub struct StatusView {
     pub captions: CaptionService,
     pub version: String,
 }
 
 /// Why a request was refused; `docs/API.md` has the HTTP status of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     InvalidInput,
     MalformedBody,
     Unauthenticated,
+    SecondFactorRequired,
     Csrf,
     Forbidden,
+    /// Prove a secret again (`POST /api/v1/session/confirm`), then repeat.
+    Reauthenticate,
+    /// Unverified address, doctor not approved, or password to be changed first.
+    NotCleared,
     NotFound,
     WrongState,
     Conflict,
@@ -188,19 +198,19 @@ pub enum ErrorCode {
     Unavailable,
 }
 
-#[derive(Debug, Clone, Serialize, TS)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ErrorView {
     pub code: ErrorCode,
     /// A sentence for a person.
     pub message: String,
     /// With `invalid_input`: what is wrong, by field name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "Record<string, string>")]
+    #[schema(nullable = false)]
     pub fields: Option<BTreeMap<String, String>>,
     pub request_id: String,
 }
 
-#[derive(Debug, Serialize, TS)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorBody {
     pub error: ErrorView,
 }

@@ -11,6 +11,7 @@ use super::protocol::{
 };
 use super::switchboard::error_message;
 use super::tickets::TicketGrant;
+use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
 use crate::ids::TenantId;
 
@@ -29,6 +30,8 @@ pub(super) enum Closing {
     Left,
     Replaced,
     Ended,
+    /// The session that opened it has ended.
+    SignedOut,
     ShuttingDown,
 }
 
@@ -68,6 +71,7 @@ pub(super) enum CallEvent {
     ActiveSpeakers { participants: Vec<ParticipantId> },
     Quality { participant: ParticipantId, level: QualityLevel },
     Caption { caption: CaptionView },
+    Revoked { ended: Revocation },
     Tick,
     Ended,
 }
@@ -135,7 +139,7 @@ impl Call {
             CallEvent::SessionOpened { participant } => self.session_opened(participant),
             CallEvent::Mute { participant, source, muted } => self.mute(participant, source, muted),
             CallEvent::Consent { participant, captions } => self.consent(participant, captions),
-            CallEvent::Leave { participant } => self.remove(participant, LeaveReason::Left),
+            CallEvent::Leave { participant } => self.remove(participant, LeaveReason::Left, Closing::Left),
             CallEvent::TrackPublished { track } => self.track_published(track),
             CallEvent::TrackUnpublished { track } => {
                 self.change(track.participant, |person| person.tracks.remove(&track.source))
@@ -151,6 +155,7 @@ impl Call {
                 std::mem::replace(&mut person.quality, level.into()) != Quality::from(level)
             }),
             CallEvent::Caption { caption } => vec![self.tell_all(ServerMessage::Caption { caption })],
+            CallEvent::Revoked { ended } => self.revoke(ended),
             CallEvent::Tick => self.expire(now),
             CallEvent::Ended => self.end(),
         };
@@ -254,11 +259,11 @@ impl Call {
         effects
     }
 
-    fn remove(&mut self, id: ParticipantId, reason: LeaveReason) -> Vec<Effect> {
+    fn remove(&mut self, id: ParticipantId, reason: LeaveReason, why: Closing) -> Vec<Effect> {
         let Some(person) = self.participants.remove(&id) else { return Vec::new() };
         let mut effects = vec![self.tell_all(ServerMessage::Left { id: id.to_string(), reason })];
         if let Some(socket) = person.socket {
-            effects.push(Effect::Close { socket, why: Closing::Left });
+            effects.push(Effect::Close { socket, why });
         }
         effects.push(Effect::Work(Work::LeaveRoom { participant: id }));
         effects.push(self.record_presence(id, false));
@@ -272,7 +277,17 @@ impl Call {
             .filter(|(_, person)| person.lost_at.is_some_and(|at| now.since(at) >= GRACE))
             .map(|(id, _)| *id)
             .collect();
-        gone.into_iter().flat_map(|id| self.remove(id, LeaveReason::ConnectionLost)).collect()
+        gone.into_iter().flat_map(|id| self.remove(id, LeaveReason::ConnectionLost, Closing::Left)).collect()
+    }
+
+    fn revoke(&mut self, ended: Revocation) -> Vec<Effect> {
+        let out: Vec<_> = self
+            .participants
+            .iter()
+            .filter(|(_, person)| ended.covers(person.grant.session, person.grant.user))
+            .map(|(id, _)| *id)
+            .collect();
+        out.into_iter().flat_map(|id| self.remove(id, LeaveReason::Left, Closing::SignedOut)).collect()
     }
 
     fn end(&mut self) -> Vec<Effect> {

@@ -12,6 +12,7 @@ use super::switchboard::{Opened, Seat, Switchboard, error_message};
 use super::tickets::TicketGrant;
 use crate::clock::Clock;
 use crate::crypto::signer::Signer;
+use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
 use crate::ids::{ConsultationId, TenantId};
 use crate::media::MediaNodes;
@@ -202,9 +203,14 @@ impl Hub {
             (board.tick(now), board.busy())
         };
         self.shared.metrics.calls.set(i64::try_from(busy).unwrap_or(i64::MAX));
-        for (consultation, work) in work {
-            self.carry_out(consultation, work).await;
-        }
+        self.carry_out_all(work).await;
+    }
+
+    /// Closes the sockets of an ended session, or of all of a person's sessions, and takes them out of their calls.
+    pub async fn revoke(&self, ended: Revocation) {
+        let now = self.now();
+        let work = self.lock().revoke(ended, now);
+        self.carry_out_all(work).await;
     }
 
     /// First half of an end: nobody comes in any more, the room closes. Returns once the last final caption is kept,
@@ -246,6 +252,12 @@ impl Hub {
         let board = self.lock();
         let call = board.call(consultation)?;
         Some(TranscriptPlace { consultation, tenant: call.tenant, started_at: call.started_at })
+    }
+
+    async fn carry_out_all(&self, work: Vec<(ConsultationId, Vec<Work>)>) {
+        for (consultation, work) in work {
+            self.carry_out(consultation, work).await;
+        }
     }
 
     async fn carry_out(&self, consultation: ConsultationId, work: Vec<Work>) {

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::ids::ConsultationId;
 
@@ -85,7 +86,7 @@ pub enum ClientMessage {
 }
 
 /// How someone takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParticipantKind {
     Doctor,
@@ -167,7 +168,7 @@ pub struct CaptionView {
 }
 
 /// What the caption service can do right now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CaptionService {
     /// `demonstration`: the bundled model with a limited vocabulary; say so on screen.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use super::protocol::{ClientMessage, PROTOCOL_VERSION, ServerMessage, SignalErro
 use super::switchboard::{Opened, Outgoing, Seat, error_message};
 use super::tickets::TicketGrant;
 use crate::app::App;
+use crate::domain::session::Revocation;
 
 const MAX_MESSAGE: usize = 64 * 1024;
 const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(3);
@@ -51,6 +52,8 @@ enum End {
     /// The browser went away or fell silent: nobody to tell.
     Gone,
     Refused(SignalError),
+    /// The address names another consultation or person than the ticket.
+    SomebodyElse,
     TooSlow,
     Closed(Closing),
 }
@@ -63,7 +66,8 @@ impl End {
             Self::Closed(Closing::ShuttingDown) | Self::Refused(SignalError::ServerShuttingDown) => 1001,
             Self::Closed(Closing::Replaced) => 4409,
             Self::Closed(Closing::Ended) => 4410,
-            Self::Refused(SignalError::TicketRefused) => 4401,
+            Self::Refused(SignalError::TicketRefused) | Self::Closed(Closing::SignedOut) => 4401,
+            Self::SomebodyElse => 4403,
             Self::Refused(SignalError::ConsultationNotActive) => 4411,
             Self::Refused(_) => 4400,
         }
@@ -74,10 +78,12 @@ impl End {
         match self {
             Self::Gone => "gone",
             Self::TooSlow => "too_slow",
+            Self::SomebodyElse => "somebody_else",
             Self::Closed(Closing::Left) => "left",
             Self::Closed(Closing::ShuttingDown) => "shutting_down",
             Self::Closed(Closing::Replaced) => "replaced",
             Self::Closed(Closing::Ended) => "ended",
+            Self::Closed(Closing::SignedOut) => "signed_out",
             Self::Refused(SignalError::TicketRefused) => "ticket_refused",
             Self::Refused(SignalError::TooManyMessages) => "too_many_messages",
             Self::Refused(_) => "refused",
@@ -87,7 +93,27 @@ impl End {
 
 /// `GET /api/v1/signal`
 pub async fn upgrade(State(app): State<App>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    if !is_same_origin(&headers, &app.config.http.public_url) {
+    admit(app, &headers, upgrade, None)
+}
+
+/// `GET /ws/{consultation_id}/{user_id}`: the same socket, for clients that say beforehand whom they speak for.
+pub async fn upgrade_named(
+    State(app): State<App>,
+    Path(names): Path<(String, String)>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    admit(app, &headers, upgrade, Some(names))
+}
+
+/// `names`: the consultation and the person that the address claims; the ticket must agree.
+fn admit(
+    app: App,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+    names: Option<(String, String)>,
+) -> Response {
+    if !is_same_origin(headers, &app.config.http.public_url) {
         return (StatusCode::FORBIDDEN, "wrong origin").into_response();
     }
     let Ok(place) = Arc::clone(&app.lobby.0).try_acquire_owned() else {
@@ -97,6 +123,7 @@ pub async fn upgrade(State(app): State<App>, headers: HeaderMap, upgrade: WebSoc
     upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(move |socket| async move {
         let (mut sink, mut stream) = socket.split();
         let end = match authenticate(&app, &mut stream).await {
+            Ok(grant) if !is_named(&grant, names.as_ref()) => End::SomebodyElse,
             Ok(grant) => {
                 drop(place);
                 converse(&app, grant, &mut sink, &mut stream).await
@@ -107,6 +134,12 @@ pub async fn upgrade(State(app): State<App>, headers: HeaderMap, upgrade: WebSoc
         // The browser may be gone already.
         let _ = timeout(GOODBYE_WITHIN, say_goodbye(&mut sink, &mut stream, end)).await;
         drop(running);
+    })
+}
+
+fn is_named(grant: &TicketGrant, names: Option<&(String, String)>) -> bool {
+    names.is_none_or(|(consultation, user)| {
+        consultation.parse() == Ok(grant.consultation) && user.parse() == Ok(grant.user)
     })
 }
 
@@ -169,11 +202,16 @@ async fn converse(
             return End::Refused(SignalError::MediaFailed);
         }
     }
+    let (tenant, session) = (grant.tenant, grant.session);
     let opened = match app.hub.open(grant).await {
         Ok(opened) => opened,
         Err(code) => return End::Refused(code),
     };
     let seat = opened.seat;
+    // From here on a revocation finds the socket; one that came before is found in the database.
+    if !matches!(app.store.is_signed_in(tenant, session).await, Ok(true)) {
+        app.hub.revoke(Revocation::Session(session)).await;
+    }
     let end = match welcome(app, &opened).await {
         Ok(welcome) => {
             let Opened { queue, overflow, .. } = opened;
@@ -194,7 +232,14 @@ async fn welcome(app: &App, opened: &Opened) -> Result<Message, End> {
     let seat = opened.seat;
     let captions = app
         .store
-        .recent_captions(seat.tenant, seat.consultation, seat.participant, RECENT_CAPTIONS, app.clock.now())
+        .recent_captions(
+            &seat.access,
+            seat.tenant,
+            seat.consultation,
+            seat.participant,
+            RECENT_CAPTIONS,
+            app.clock.now(),
+        )
         .await
         .map_err(|error| {
             tracing::error!(consultation = %seat.consultation, %error, "cannot read the captions so far");

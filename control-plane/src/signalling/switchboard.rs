@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::call::{Call, CallEvent, Closing, Effect, SocketId, Work};
 use super::protocol::{CaptionService, ParticipantView, ServerMessage, SignalError};
 use super::tickets::{self, TicketGrant};
+use crate::domain::clinical::Access;
+use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
 use crate::ids::{ConsultationId, TenantId};
 
@@ -33,6 +35,8 @@ pub(super) struct Seat {
     pub(super) tenant: TenantId,
     pub(super) participant: ParticipantId,
     pub(super) started_at: Timestamp,
+    /// To what has been said so far.
+    pub(super) access: Access,
     pub(super) socket: SocketId,
 }
 
@@ -90,6 +94,7 @@ impl Switchboard {
             tenant: grant.tenant,
             participant: grant.participant,
             started_at: grant.started_at,
+            access: grant.access,
             socket,
         };
         let call = self.calls.entry(grant.consultation).or_insert_with(|| Call::new(&grant));
@@ -145,6 +150,12 @@ impl Switchboard {
         self.calls.retain(|_, call| !call.is_over(now));
         let running: Vec<_> = self.calls.keys().copied().collect();
         running.into_iter().map(|id| (id, self.apply(id, CallEvent::Tick, now))).collect()
+    }
+
+    /// Whoever is in a call by what has ended leaves it, also while they are being waited for.
+    pub(super) fn revoke(&mut self, ended: Revocation, now: Timestamp) -> Vec<(ConsultationId, Vec<Work>)> {
+        let running: Vec<_> = self.calls.keys().copied().collect();
+        running.into_iter().map(|id| (id, self.apply(id, CallEvent::Revoked { ended }, now))).collect()
     }
 
     /// Calls that somebody is in.
@@ -208,7 +219,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ids::UserId;
+    use crate::ids::{SessionId, UserId};
     use crate::signalling::protocol::ParticipantKind;
 
     fn grant(participant: u128) -> TicketGrant {
@@ -216,11 +227,13 @@ mod tests {
             consultation: ConsultationId::from_uuid(Uuid::from_u128(1)),
             tenant: TenantId::from_uuid(Uuid::from_u128(2)),
             user: UserId::from_uuid(Uuid::from_u128(participant)),
+            session: SessionId::from_uuid(Uuid::from_u128(participant)),
             participant: ParticipantId::from_uuid(Uuid::from_u128(participant)),
             name: "Somebody".into(),
             kind: ParticipantKind::Guest,
             label: String::new(),
             started_at: Timestamp::from_millis(0),
+            access: Access::of_patient(UserId::from_uuid(Uuid::from_u128(1))),
         }
     }
 

@@ -10,8 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use media_server::ParticipantId;
 
 use super::protocol::ParticipantKind;
+use crate::domain::clinical::Access;
+use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
-use crate::ids::{ConsultationId, TenantId, UserId};
+use crate::ids::{ConsultationId, SessionId, TenantId, UserId};
 
 pub const LIFETIME: Duration = Duration::from_secs(30);
 /// Open tickets at once. Beyond that the oldest gives way: its browser asks for another one.
@@ -24,6 +26,8 @@ pub struct TicketGrant {
     pub consultation: ConsultationId,
     pub tenant: TenantId,
     pub user: UserId,
+    /// Ends what the ticket opened when it ends.
+    pub session: SessionId,
     pub participant: ParticipantId,
     pub name: String,
     pub kind: ParticipantKind,
@@ -31,6 +35,8 @@ pub struct TicketGrant {
     pub label: String,
     /// When the consultation became active.
     pub started_at: Timestamp,
+    /// To what has been said so far.
+    pub access: Access,
 }
 
 struct Open {
@@ -70,6 +76,12 @@ impl Tickets {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)?;
         is_fresh(&open, now).then_some(open.grant)
     }
+
+    /// Tickets of an ended session, or of all of a person's sessions, are worth nothing from now on.
+    pub fn void(&self, ended: Revocation) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, ticket| !ended.covers(ticket.grant.session, ticket.grant.user));
+    }
 }
 
 fn is_fresh(ticket: &Open, now: Timestamp) -> bool {
@@ -90,11 +102,13 @@ mod tests {
             consultation: ConsultationId::generate(),
             tenant: TenantId::generate(),
             user: UserId::generate(),
+            session: SessionId::generate(),
             participant: ParticipantId::from_uuid(Uuid::from_u128(1)),
             name: name.into(),
             kind: ParticipantKind::Doctor,
             label: String::new(),
             started_at: ms(0),
+            access: Access::of_patient(UserId::generate()),
         }
     }
 
@@ -113,6 +127,20 @@ mod tests {
         let (early, late) = (tickets.issue(grant("Ada"), ms(0)), tickets.issue(grant("Ada"), ms(0)));
         assert!(tickets.redeem(&early, ms(29_999)).is_some());
         assert!(tickets.redeem(&late, ms(30_000)).is_none());
+    }
+
+    #[test]
+    fn tickets_end_with_their_session_and_with_their_person() {
+        let tickets = Tickets::default();
+        let (one, other) = (grant("Ada"), grant("Bob"));
+        let second_device = TicketGrant { session: SessionId::generate(), ..one.clone() };
+        let issue = |grant: &TicketGrant| tickets.issue(grant.clone(), ms(0));
+        let (a, b, c) = (issue(&one), issue(&second_device), issue(&other));
+        tickets.void(Revocation::Session(one.session));
+        assert!(tickets.redeem(&a, ms(1)).is_none());
+        tickets.void(Revocation::User(one.user));
+        assert!(tickets.redeem(&b, ms(1)).is_none());
+        assert!(tickets.redeem(&c, ms(1)).is_some());
     }
 
     #[test]

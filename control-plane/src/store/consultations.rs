@@ -3,10 +3,13 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::clinical::SealedText;
 use super::participants::{Participant, participant_option};
 use super::{Store, StoreError, Tx, changed_one, named, parsed, parsed_option, time, time_option};
 use crate::crypto::sealed::Place;
-use crate::domain::access::{Actor, may_see};
+use crate::domain::access::Actor;
+use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::clinical::{Access, Clinical, Involvement};
 use crate::domain::consultation::{Acceptance, Consultation, ConsultationState, Reason, StateName};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Role;
@@ -20,13 +23,17 @@ const UPDATE: &str = "UPDATE consultations
                        WHERE tenant_id = $1 AND id = $2 AND state = $3";
 const STATE: &str = "SELECT state FROM consultations WHERE tenant_id = $1 AND id = $2";
 
-/// A consultation with its people, as `$2` sees it.
+/// A consultation with its people, as `$2` sees it at the time `$3`.
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT c.id, c.patient_id, p.name AS patient_name, c.doctor_id, d.name AS doctor_name, c.specialty,
+            "SELECT c.id, c.patient_id, p.identity AS patient_identity, p.identity_version AS patient_version,
+                    c.doctor_id, d.identity AS doctor_identity, d.identity_version AS doctor_version, c.specialty,
                     c.reason, c.state, c.requested_at, c.accepted_at, c.started_at, c.ended_at,
-                    m.id AS participant_id, m.kind, m.label
+                    m.id AS participant_id, m.kind, m.label,
+                    (SELECT COUNT(*) FROM break_glass b
+                      WHERE b.tenant_id = c.tenant_id AND b.user_id = $2 AND b.patient_id = c.patient_id
+                        AND b.ended_at IS NULL AND b.expires_at > $3) AS break_glass
                FROM consultations c
                JOIN users p ON p.tenant_id = c.tenant_id AND p.id = c.patient_id
                LEFT JOIN users d ON d.tenant_id = c.tenant_id AND d.id = c.doctor_id
@@ -37,19 +44,40 @@ macro_rules! select {
         )
     };
 }
-const ONE: &str = select!("c.id = $3");
+const ONE: &str = select!("c.id = $4");
 const OWN: &str = select!("m.id IS NOT NULL ORDER BY c.requested_at DESC, c.id DESC LIMIT 100");
 const OWN_AND_QUEUE: &str =
     select!("(m.id IS NOT NULL OR c.state = 'requested') ORDER BY c.requested_at DESC, c.id DESC LIMIT 100");
+
+const OPEN: &str = select!(
+    "c.state IN ('requested', 'accepted', 'active') ORDER BY c.requested_at DESC, c.id DESC LIMIT 100"
+);
+const OF_PATIENT: &str = select!("c.patient_id = $4 ORDER BY c.requested_at DESC, c.id DESC LIMIT 100");
 
 /// A consultation as one person sees it. Holds names and the reason, so it is not `Debug`.
 pub struct ConsultationRecord {
     pub consultation: Consultation,
     pub patient_name: String,
     pub doctor_name: Option<String>,
+    /// Empty when the caller may not read it.
     pub reason: Reason,
+    /// What allowed the reason to be read.
+    pub access: Option<Access>,
+    pub involvement: Involvement,
     /// The caller's own part in it; `None` for a doctor who only sees it in the queue.
     pub own: Option<Participant>,
+}
+
+impl ConsultationRecord {
+    /// The audit entry of something done to it: about its patient, and for the purpose that opened it.
+    #[must_use]
+    pub fn entry(&self, actor: &Actor, action: Action, now: Timestamp) -> AuditEntry {
+        let entry = AuditEntry::of(actor, action, self.consultation.id, now).about(self.consultation.patient);
+        match &self.access {
+            Some(access) => entry.under(access),
+            None => entry,
+        }
+    }
 }
 
 impl Store {
@@ -59,10 +87,11 @@ impl Store {
         tenant: TenantId,
         consultation: ConsultationId,
     ) -> Result<bool, StoreError> {
+        let mut tx = self.read(tenant).await?;
         let row = sqlx::query(STATE)
             .bind(tenant.to_string())
             .bind(consultation.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *tx.transaction)
             .await?;
         let state = row.map(|row| named(&row, "state", StateName::from_name)).transpose()?;
         Ok(state == Some(StateName::Active))
@@ -96,31 +125,75 @@ impl Tx {
         &mut self,
         actor: &Actor,
         id: ConsultationId,
+        now: Timestamp,
     ) -> Result<ConsultationRecord, StoreError> {
         let row = sqlx::query(ONE)
             .bind(self.tenant.to_string())
             .bind(actor.user.to_string())
+            .bind(now.millis())
             .bind(id.to_string())
             .fetch_one(&mut *self.transaction)
             .await?;
-        let state = named(&row, "state", StateName::from_name)?;
-        if !may_see(actor.role, participant_option(&row)?.is_some(), state) {
+        if !involvement(&row)?.is_visible_to(actor) {
             return Err(StoreError::NotFound);
         }
-        self.record(&row).await
+        self.record(actor, &row).await
     }
 
-    /// What the actor takes part in, and for doctors the queue; newest first, at most 100.
-    pub async fn consultations(&mut self, actor: &Actor) -> Result<Vec<ConsultationRecord>, StoreError> {
-        let statement = if actor.role == Role::Doctor { OWN_AND_QUEUE } else { OWN };
+    /// What the actor takes part in, for doctors also the queue, for administrators every open one; newest first, at
+    /// most 100.
+    pub async fn consultations(
+        &mut self,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Vec<ConsultationRecord>, StoreError> {
+        let statement = match actor.role {
+            Role::Doctor => OWN_AND_QUEUE,
+            Role::Admin => OPEN,
+            Role::Patient | Role::Guest => OWN,
+        };
         let rows = sqlx::query(statement)
             .bind(self.tenant.to_string())
             .bind(actor.user.to_string())
+            .bind(now.millis())
             .fetch_all(&mut *self.transaction)
             .await?;
+        self.records(actor, &rows).await
+    }
+
+    /// Those of one patient that the actor has to do with: their own ones, in an emergency all; newest first, at most
+    /// 100.
+    pub async fn consultations_of(
+        &mut self,
+        actor: &Actor,
+        patient: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<ConsultationRecord>, StoreError> {
+        let rows = sqlx::query(OF_PATIENT)
+            .bind(self.tenant.to_string())
+            .bind(actor.user.to_string())
+            .bind(now.millis())
+            .bind(patient.to_string())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        let mut seen = Vec::with_capacity(rows.len());
+        for row in rows {
+            let involvement = involvement(&row)?;
+            if involvement.takes_part || involvement.break_glass {
+                seen.push(row);
+            }
+        }
+        self.records(actor, &seen).await
+    }
+
+    async fn records(
+        &mut self,
+        actor: &Actor,
+        rows: &[AnyRow],
+    ) -> Result<Vec<ConsultationRecord>, StoreError> {
         let mut records = Vec::with_capacity(rows.len());
-        for row in &rows {
-            records.push(self.record(row).await?);
+        for row in rows {
+            records.push(self.record(actor, row).await?);
         }
         Ok(records)
     }
@@ -146,18 +219,49 @@ impl Tx {
         changed_one(done.rows_affected())
     }
 
-    async fn record(&mut self, row: &AnyRow) -> Result<ConsultationRecord, StoreError> {
-        let consultation = consultation(row)?;
-        let sealed: Vec<u8> = row.try_get("reason")?;
-        let place = reason_place(self.tenant, consultation.id);
+    async fn record(&mut self, actor: &Actor, row: &AnyRow) -> Result<ConsultationRecord, StoreError> {
+        let (consultation, involvement) = (consultation(row)?, involvement(row)?);
+        let access = Access::decide(actor, &involvement, Clinical::Reason);
+        let reason = match &access {
+            Some(access) => self.reason(access, &consultation, row).await?,
+            None => String::new(),
+        };
+        let patient = self.identity(consultation.patient, row, "patient_identity", "patient_version").await?;
+        let doctor_name = match consultation.state.doctor() {
+            Some(doctor) => Some(self.identity(doctor, row, "doctor_identity", "doctor_version").await?.name),
+            None => None,
+        };
         Ok(ConsultationRecord {
-            reason: Reason::new(self.open(consultation.patient, &place, &sealed).await?),
+            reason: Reason::new(reason),
+            access,
+            involvement,
             consultation,
-            patient_name: row.try_get("patient_name")?,
-            doctor_name: row.try_get("doctor_name")?,
+            patient_name: patient.name,
+            doctor_name,
             own: participant_option(row)?,
         })
     }
+
+    async fn reason(
+        &mut self,
+        access: &Access,
+        consultation: &Consultation,
+        row: &AnyRow,
+    ) -> Result<String, StoreError> {
+        let body: Vec<u8> = row.try_get("reason")?;
+        let (patient, place) = (consultation.patient, reason_place(self.tenant, consultation.id));
+        self.open_clinical(access, &SealedText { what: Clinical::Reason, patient, place, body: &body }).await
+    }
+}
+
+fn involvement(row: &AnyRow) -> Result<Involvement, StoreError> {
+    Ok(Involvement {
+        patient: parsed(row, "patient_id")?,
+        doctor: parsed_option(row, "doctor_id")?,
+        state: named(row, "state", StateName::from_name)?,
+        takes_part: participant_option(row)?.is_some(),
+        break_glass: row.try_get::<i64, _>("break_glass")? > 0,
+    })
 }
 
 fn reason_place(tenant: TenantId, consultation: ConsultationId) -> Place {

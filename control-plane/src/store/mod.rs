@@ -5,32 +5,57 @@
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
 mod audit;
+mod audit_writer;
+mod clinical;
+mod clinics;
 mod consultations;
 mod invites;
 mod keys;
+mod lockout;
+mod masters;
+mod notices;
+mod one_time;
 mod open;
 mod participants;
+mod passkeys;
+mod postgres;
+mod refresh_tokens;
+mod rotation;
 mod sessions;
+mod totp;
 mod transcripts;
+mod upgrade;
 mod users;
 
+use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyPool, Row, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 pub use consultations::ConsultationRecord;
+pub use masters::{MasterState, MasterVersion};
+pub use one_time::OneTime;
 pub use participants::Participant;
-pub use sessions::LiveSession;
+pub use passkeys::Passkey;
+pub use refresh_tokens::{ApiSession, RefreshFamily};
+pub use rotation::{KeyCount, Rotation, RotationError, SETTLING};
+pub use sessions::{Device, LiveSession, NewSession};
+pub use totp::TotpSecret;
 pub use users::{Credentials, NewUser};
 
+use audit_writer::AuditLink;
+use clinics::Clinics;
+
 use crate::crypto::CryptoError;
-use crate::crypto::keyring::Keyring;
+use crate::crypto::keyring::{Keyring, Ticket};
+use crate::crypto::sealed::PatientKey;
 use crate::domain::audit::AuditEntry;
 use crate::domain::time::Timestamp;
-use crate::ids::TenantId;
+use crate::ids::{TenantId, UserId};
 
 /// Why the store did not do it. Its text holds no value of any column.
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +66,31 @@ pub enum StoreError {
     /// Somebody else changed it first, or it would exist twice.
     #[error("changed by someone else")]
     Conflict,
+    /// It belonged to somebody whose keys were destroyed; nobody can read it any more.
+    #[error("erased")]
+    Erased,
     #[error(transparent)]
     Crypto(#[from] CryptoError),
     #[error("the database holds a {0} that this version does not know")]
     Unreadable(&'static str),
     #[error("the master key does not open this database: restore the master.key it was made with")]
     WrongMasterKey,
+    /// PostgreSQL is set up in a way that would not keep clinics apart; says what to change.
+    #[error("{0}")]
+    Unsafe(String),
+    #[error(
+        "the database's schema is of version {found}, this program needs {needed}: set database.owner_url or run `auscult migrate` with it"
+    )]
+    OtherSchema { found: i64, needed: i64 },
+    /// Nothing was changed.
+    #[error("the disk is full")]
+    DiskFull,
+    /// A commit did not reach the disk. What the file holds is only known after a new start, which reads its log.
+    #[error("the disk failed: no writes are taken until the server is started again")]
+    DiskFailed,
+    /// Nothing was changed.
+    #[error("the database is busy")]
+    Busy,
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
     #[error("database migration: {0}")]
@@ -58,9 +102,25 @@ impl From<sqlx::Error> for StoreError {
         match &error {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict,
+            sqlx::Error::Database(database) if is_full(database.code().as_deref()) => Self::DiskFull,
             _ => Self::Database(error),
         }
     }
+}
+
+/// `SQLITE_FULL`, or PostgreSQL's `disk_full`.
+fn is_full(code: Option<&str>) -> bool {
+    code.is_some_and(|code| code == "53100" || primary(code) == Some(13))
+}
+
+/// `SQLITE_IOERR` in any of its kinds. (PostgreSQL panics and recovers by itself when a write to its log fails.)
+fn is_io_error(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if database.code().as_deref().and_then(primary) == Some(10))
+}
+
+/// The primary part of an SQLite result code.
+fn primary(code: &str) -> Option<u32> {
+    (code.len() <= 4).then(|| code.parse::<u32>().ok()).flatten().map(|code| code & 0xff)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +135,22 @@ pub struct Store {
     pool: AnyPool,
     engine: Engine,
     keys: Keyring,
-    /// `SQLite` has one writer at a time: they queue here, first come first served, instead of polling its lock.
+    /// Writers queue here, first come first served: `SQLite` has one at a time and would be polled, and PostgreSQL's
+    /// connections would all be taken by writers.
     writers: Arc<Semaphore>,
+    /// The first clinic.
     tenant: TenantId,
+    clinics: Arc<RwLock<Clinics>>,
+    audit: Arc<AuditLink>,
+    /// Cancelled when a commit did not reach the disk.
+    failed: CancellationToken,
 }
 
+// First in every transaction on PostgreSQL: row-level security shows that clinic's rows alone, until it ends.
+const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
+
 impl Store {
-    /// The clinic that this installation serves.
+    /// The first clinic: what the command line and the demonstration work on.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant
@@ -93,18 +162,53 @@ impl Store {
         &self.keys
     }
 
-    /// A transaction in one tenant. Undone unless committed.
+    /// A transaction in one tenant that may write. Undone unless committed.
     pub async fn begin(&self, tenant: TenantId) -> Result<Tx, StoreError> {
-        let turn = match self.engine {
-            Engine::Sqlite => Arc::clone(&self.writers).acquire_owned().await.ok(),
-            Engine::Postgres => None,
-        };
+        if self.failed.is_cancelled() {
+            return Err(StoreError::DiskFailed);
+        }
+        let turn = Arc::clone(&self.writers).acquire_owned().await.ok();
+        let ticket = self.keys.ticket();
         let transaction = match self.engine {
             // Without IMMEDIATE a transaction that reads before it writes fails when another one writes meanwhile.
             Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
             Engine::Postgres => self.pool.begin().await?,
         };
-        Ok(Tx { transaction, tenant, keys: self.keys.clone(), _turn: turn })
+        self.enter(tenant, transaction, turn, ticket).await
+    }
+
+    /// A transaction in one tenant that only reads: it waits for no writer. Its [`Tx::commit`] writes the audit entry.
+    pub async fn read(&self, tenant: TenantId) -> Result<Tx, StoreError> {
+        let ticket = self.keys.ticket();
+        let transaction = self.pool.begin().await?;
+        self.enter(tenant, transaction, None, ticket).await
+    }
+
+    async fn enter(
+        &self,
+        tenant: TenantId,
+        mut transaction: Transaction<'static, Any>,
+        turn: Option<OwnedSemaphorePermit>,
+        ticket: Ticket,
+    ) -> Result<Tx, StoreError> {
+        if self.engine == Engine::Postgres {
+            sqlx::query(SET_TENANT).bind(tenant.to_string()).execute(&mut *transaction).await?;
+        }
+        Ok(Tx {
+            transaction,
+            tenant,
+            store: self.clone(),
+            new_keys: HashMap::new(),
+            ticket,
+            appended: 0,
+            turn,
+        })
+    }
+
+    /// Returns when a commit did not reach the disk. Trying again could report as written what is not (fsync drops the
+    /// pages that it could not write), so the process has to end and start from what is really there.
+    pub async fn disk_failed(&self) {
+        self.failed.cancelled().await;
     }
 
     /// Whether the database takes writes: one is begun and undone.
@@ -123,16 +227,41 @@ impl Store {
 pub struct Tx {
     transaction: Transaction<'static, Any>,
     tenant: TenantId,
-    keys: Keyring,
-    /// Released when the transaction is over.
-    _turn: Option<OwnedSemaphorePermit>,
+    store: Store,
+    /// Made in this transaction, by version: nobody else knows of them until it is kept.
+    new_keys: HashMap<(UserId, u32), Arc<PatientKey>>,
+    ticket: Ticket,
+    /// Entries of the audit log.
+    appended: u64,
+    /// Among the writers; released when the transaction is over. `None` for a reader.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Tx {
     /// Keeps everything that was done, together with its line in the audit trail. Durable when this returns.
     pub async fn commit(mut self, entry: AuditEntry) -> Result<(), StoreError> {
-        self.append(&entry).await?;
-        self.transaction.commit().await?;
+        if self.turn.is_none() {
+            // A reader: its snapshot ends here, and the entry is written before anybody sees what was read.
+            let (store, tenant) = (self.store.clone(), self.tenant);
+            self.transaction.rollback().await?;
+            return store.record(tenant, entry).await;
+        }
+        self.append(std::slice::from_ref(&entry)).await?;
+        self.keep().await
+    }
+
+    /// Keeps what was done without a line in the trail: only for what nobody can see and nothing depends on.
+    async fn keep(self) -> Result<(), StoreError> {
+        let (failed, audit) = (self.store.failed.clone(), Arc::clone(&self.store.audit));
+        self.transaction.commit().await.map_err(|error| {
+            if is_io_error(&error) {
+                tracing::error!(%error, "a commit did not reach the disk");
+                failed.cancel();
+                return StoreError::DiskFailed;
+            }
+            StoreError::from(error)
+        })?;
+        audit.grew(self.appended);
         Ok(())
     }
 }

@@ -6,16 +6,20 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, Row, SqlSafeStr};
+use sqlx::{AnyConnection, AnyPool, Connection as _, SqlSafeStr};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Store, StoreError, parsed, small};
-use crate::crypto::keyring::{Keyring, WrappedKey};
+use super::{Engine, SET_TENANT, Store, StoreError, parsed, postgres};
+use crate::crypto::keyring::Keyring;
 use crate::domain::time::Timestamp;
-use crate::ids::{TenantId, UserId};
+use crate::ids::TenantId;
 
-/// One writes, the others read.
+/// One writes on `SQLite`, [`WRITERS`] on PostgreSQL, the others read.
 const CONNECTIONS: u32 = 8;
+/// Transactions on PostgreSQL that may write at once. They wait for the same audit head anyway, and readers need a
+/// connection too.
+const WRITERS: usize = 5;
 /// A request that finds no connection for this long is answered 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -24,44 +28,95 @@ const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FU
      PRAGMA busy_timeout = 5000; PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF; \
      PRAGMA secure_delete = ON;";
 
-const TENANT: &str = "SELECT id FROM tenants ORDER BY created_at LIMIT 1";
+const TENANT: &str = "SELECT id FROM tenants ORDER BY created_at, id LIMIT 1";
 const INSERT_TENANT: &str = "INSERT INTO tenants (id, created_at) VALUES ($1, $2)";
 const INSERT_HEAD: &str = "INSERT INTO audit_heads (tenant_id, seq) VALUES ($1, 0)";
-const ANY_PATIENT_KEY: &str = "SELECT patient_id, version, master_version, wrapped FROM patient_keys
-                                WHERE tenant_id = $1 ORDER BY patient_id LIMIT 1";
 
 impl Store {
     /// Opens the database, brings its schema up to date, makes the clinic on the first start, and refuses a master key
-    /// that is not the one it was made with. `url`: `sqlite://…` or `postgres://…`.
-    pub async fn open(url: &str, keys: Keyring, now: Timestamp) -> Result<Self, StoreError> {
+    /// that is not the one it was made with.
+    ///
+    /// `url`: `sqlite://…` or `postgres://…`. On PostgreSQL its role must be one that row-level security binds, so the
+    /// schema is brought up to date by another one, `owner_url`; empty: it has to be current already.
+    pub async fn open(url: &str, owner_url: &str, keys: Keyring, now: Timestamp) -> Result<Self, StoreError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let engine = if url.starts_with("sqlite:") { Engine::Sqlite } else { Engine::Postgres };
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(move |connection, _| prepare(connection, engine))
-            .connect(url)
-            .await?;
-        migrations().run(&pool).await?;
-        let tenant = tenant(&pool, engine, now).await?;
-        let store = Self { pool, engine, keys, writers: Arc::new(Semaphore::new(1)), tenant };
-        store.check_master_key().await?;
+        let pool = connect(url, engine).await?;
+        if engine == Engine::Sqlite {
+            return Self::bring_up_to_date(pool, engine, keys, now).await;
+        }
+        postgres::check_powers(&pool).await?;
+        if !owner_url.is_empty() {
+            let owner = connect(owner_url, engine).await?;
+            postgres::check_different(&owner, &pool).await?;
+            let store = Self::bring_up_to_date(owner, engine, keys.clone(), now).await?;
+            postgres::grant(&store.pool, &pool).await?;
+            store.close().await;
+        }
+        postgres::check_schema(&pool, newest_version()).await?;
+        postgres::check_guards(&pool).await?;
+        let tenant = first_tenant(&pool, engine, now).await?;
+        let store = Self::over(pool, engine, keys, tenant);
+        store.check_masters(now).await?;
+        store.load_clinics(now).await?;
         Ok(store)
     }
 
-    async fn check_master_key(&self) -> Result<(), StoreError> {
-        let row =
-            sqlx::query(ANY_PATIENT_KEY).bind(self.tenant.to_string()).fetch_optional(&self.pool).await?;
-        let Some(row) = row else { return Ok(()) };
-        let patient: UserId = parsed(&row, "patient_id")?;
-        let wrapped = WrappedKey {
-            version: small(&row, "version")?,
-            master_version: small(&row, "master_version")?,
-            bytes: row.try_get("wrapped")?,
+    /// The triggers and policies come last: they would keep the upgrade from mending rows of an earlier version.
+    async fn bring_up_to_date(
+        pool: AnyPool,
+        engine: Engine,
+        keys: Keyring,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        migrations().run(&pool).await?;
+        let tenant = first_tenant(&pool, engine, now).await?;
+        let store = Self::over(pool, engine, keys, tenant);
+        store.check_masters(now).await?;
+        store.load_clinics(now).await?;
+        store.seal_identities(now).await?;
+        store.hash_entries().await?;
+        sqlx::raw_sql(engine_sql(engine)).execute(&store.pool).await?;
+        Ok(store)
+    }
+
+    fn over(pool: AnyPool, engine: Engine, keys: Keyring, tenant: TenantId) -> Self {
+        let at_once = match engine {
+            Engine::Sqlite => 1,
+            Engine::Postgres => WRITERS,
         };
-        self.keys.unwrap(self.tenant, patient, &wrapped).map_err(|_| StoreError::WrongMasterKey)?;
-        Ok(())
+        let (writers, clinics) = (Arc::new(Semaphore::new(at_once)), Arc::default());
+        Self {
+            pool,
+            engine,
+            keys,
+            writers,
+            tenant,
+            clinics,
+            audit: Arc::default(),
+            failed: CancellationToken::new(),
+        }
+    }
+}
+
+async fn connect(url: &str, engine: Engine) -> Result<AnyPool, StoreError> {
+    let pool = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| prepare(connection, engine))
+        // On a full disk SQLite undoes a transaction by itself, and sqlx goes on believing that it is in one.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect(url)
+        .await?;
+    Ok(pool)
+}
+
+/// What only one engine has: triggers on SQLite; triggers and row-level security on PostgreSQL. Idempotent.
+const fn engine_sql(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => include_str!("../../migrations/sqlite.sql"),
+        Engine::Postgres => include_str!("../../migrations/postgres.sql"),
     }
 }
 
@@ -74,19 +129,24 @@ fn prepare(connection: &mut AnyConnection, engine: Engine) -> BoxFuture<'_, Resu
     })
 }
 
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first floor", include_str!("../../migrations/0001_first_floor.sql")),
+    (2, "trust", include_str!("../../migrations/0002_trust.sql")),
+];
+
+fn newest_version() -> i64 {
+    MIGRATIONS.iter().map(|(version, _, _)| *version).max().unwrap_or(0)
+}
+
 fn migrations() -> Migrator {
-    let first_floor = include_str!("../../migrations/0001_first_floor.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first floor".into(),
-        MigrationType::Simple,
-        first_floor.into_sql_str(),
-        false,
-    )])
+    let all = MIGRATIONS.into_iter().map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(all.collect())
 }
 
 /// The clinic of this installation, made on the first start.
-async fn tenant(pool: &AnyPool, engine: Engine, now: Timestamp) -> Result<TenantId, StoreError> {
+async fn first_tenant(pool: &AnyPool, engine: Engine, now: Timestamp) -> Result<TenantId, StoreError> {
     let mut transaction = match engine {
         Engine::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
         Engine::Postgres => pool.begin().await?,
@@ -97,6 +157,9 @@ async fn tenant(pool: &AnyPool, engine: Engine, now: Timestamp) -> Result<Tenant
     let tenant = TenantId::generate();
     let id = tenant.to_string();
     sqlx::query(INSERT_TENANT).bind(&id).bind(now.millis()).execute(&mut *transaction).await?;
+    if engine == Engine::Postgres {
+        sqlx::query(SET_TENANT).bind(&id).execute(&mut *transaction).await?;
+    }
     sqlx::query(INSERT_HEAD).bind(&id).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(tenant)

@@ -5,10 +5,12 @@ use media_server::transcription::CaptionText;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::clinical::SealedText;
 use super::participants::kind_from_name;
 use super::{Store, StoreError, Tx, named, parsed};
 use crate::crypto::sealed::Place;
 use crate::domain::audit::{Action, Agent, AuditEntry};
+use crate::domain::clinical::{Access, Clinical};
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryState, KeptCaption, NewCaption};
 use crate::ids::{CaptionId, ConsultationId, TenantId, UserId};
@@ -21,7 +23,7 @@ const INSERT: &str = "INSERT INTO captions (tenant_id, id, consultation_id, part
 macro_rules! select {
     ($order:literal) => {
         concat!(
-            "SELECT k.id, k.participant_id, m.kind, u.name AS speaker, k.utterance, k.state, k.start_ms, k.end_ms,
+            "SELECT k.id, k.participant_id, m.kind, u.id AS speaker_id, u.identity, u.identity_version, k.utterance, k.state, k.start_ms, k.end_ms,
                     k.model, k.demonstration, k.body
                FROM captions k
                JOIN participants m ON m.tenant_id = k.tenant_id AND m.id = k.participant_id
@@ -73,6 +75,7 @@ impl Store {
     /// The newest captions of a consultation, oldest first, at most `limit`, for one participant's screen.
     pub async fn recent_captions(
         &self,
+        access: &Access,
         tenant: TenantId,
         consultation: ConsultationId,
         reader: ParticipantId,
@@ -87,25 +90,32 @@ impl Store {
             .bind(i64::from(limit))
             .fetch_all(&mut *tx.transaction)
             .await?;
-        let captions = tx.kept(consultation, rows.iter().rev()).await?;
-        tx.commit(AuditEntry::by(Agent::User(user), Action::CaptionsRead, consultation, now)).await?;
+        let captions = tx.kept(access, Clinical::Captions, consultation, rows.iter().rev()).await?;
+        let entry = AuditEntry::by(Agent::User(user), Action::CaptionsRead, consultation, now);
+        tx.commit(entry.under(access)).await?;
         Ok(captions)
     }
 }
 
 impl Tx {
     /// The whole transcript by start.
-    pub async fn transcript(&mut self, consultation: ConsultationId) -> Result<Vec<KeptCaption>, StoreError> {
+    pub async fn transcript(
+        &mut self,
+        access: &Access,
+        consultation: ConsultationId,
+    ) -> Result<Vec<KeptCaption>, StoreError> {
         let rows = sqlx::query(ALL)
             .bind(self.tenant.to_string())
             .bind(consultation.to_string())
             .fetch_all(&mut *self.transaction)
             .await?;
-        self.kept(consultation, rows.iter()).await
+        self.kept(access, Clinical::Transcript, consultation, rows.iter()).await
     }
 
     async fn kept(
         &mut self,
+        access: &Access,
+        what: Clinical,
         consultation: ConsultationId,
         rows: impl Iterator<Item = &AnyRow>,
     ) -> Result<Vec<KeptCaption>, StoreError> {
@@ -116,7 +126,8 @@ impl Tx {
             let body: Vec<u8> = row.try_get("body")?;
             let participant = parsed(row, "participant_id")?;
             let place = caption_place(self.tenant, consultation, participant, id);
-            let text = self.open(patient, &place, &body).await?;
+            let sealed = SealedText { what, patient, place, body: &body };
+            let text = self.open_clinical(access, &sealed).await?;
             let utterance = row.try_get::<i64, _>("utterance")?;
             let caption = NewCaption {
                 participant,
@@ -129,7 +140,9 @@ impl Tx {
                 demonstration: row.try_get::<i64, _>("demonstration")? != 0,
             };
             let kind = named(row, "kind", kind_from_name)?;
-            captions.push(KeptCaption { id, caption, kind, speaker: row.try_get("speaker")? });
+            let speaker =
+                self.identity(parsed(row, "speaker_id")?, row, "identity", "identity_version").await?;
+            captions.push(KeptCaption { id, caption, kind, speaker: speaker.name });
         }
         Ok(captions)
     }

@@ -59,7 +59,12 @@ impl Live {
 
     /// Opens the signalling socket as a page of `origin` would; the error is the HTTP status.
     pub(crate) async fn socket_from(&self, origin: Option<&str>) -> Result<Socket, u16> {
-        let url = format!("wss://localhost:{}/api/v1/signal", self.address.port());
+        self.socket_at("/api/v1/signal", origin).await
+    }
+
+    /// Opens the socket of another path.
+    pub(crate) async fn socket_at(&self, path: &str, origin: Option<&str>) -> Result<Socket, u16> {
+        let url = format!("wss://localhost:{}{path}", self.address.port());
         let mut request = url.into_client_request().unwrap();
         if let Some(origin) = origin {
             request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());

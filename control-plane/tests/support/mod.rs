@@ -1,6 +1,10 @@
 //! A real server without its port: the real router over a real database in a temporary folder, at a fixed time.
 #![expect(dead_code, reason = "every test file uses its own part of it")]
 
+pub(crate) mod authenticator;
+pub(crate) mod cluster;
+pub(crate) mod database;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,7 +18,9 @@ use control_plane::config::Config;
 use control_plane::domain::{time::Timestamp, user::Role};
 use control_plane::http::router::router;
 use control_plane::store::NewUser;
+use database::Urls;
 use serde_json::{Value, json};
+use sqlx::Row as _;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -29,25 +35,39 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
-    /// On SQLite.
+    /// On the engine that this run of the tests is for.
     pub(crate) async fn start() -> Self {
-        Self::start_on("").await
+        Self::start_on(database::fresh().await).await
     }
 
-    /// On the database of `url`; empty for SQLite in the folder.
-    pub(crate) async fn start_on(url: &str) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), Clock::fixed(START), url).await
+    /// For what only SQLite has.
+    pub(crate) async fn start_on_sqlite() -> Self {
+        Self::start_on(Urls::default()).await
     }
 
-    async fn open(folder: TempDir, clock: Clock, database_url: &str) -> Self {
-        let mut config = Config::default();
-        config.data.folder = folder.path().to_owned();
-        config.database.url = database_url.into();
-        config.http.public_url = ORIGIN.into();
-        config.media.listen = [127, 0, 0, 1].into();
-        config.media.first_port = 0;
-        config.media.workers = 1;
-        config.whisper.enabled = false;
+    pub(crate) async fn start_on(urls: Urls) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Clock::fixed(START), urls).await
+    }
+
+    /// On what `folder` holds already.
+    pub(crate) async fn start_in(folder: TempDir, urls: Urls) -> Self {
+        Self::open(folder, Clock::fixed(START), urls).await
+    }
+
+    /// With a configuration that differs from what most tests need.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = configuration(&folder, database::fresh().await);
+        change(&mut config);
+        Self::build(folder, config, Clock::fixed(START)).await
+    }
+
+    async fn open(folder: TempDir, clock: Clock, urls: Urls) -> Self {
+        let config = configuration(&folder, urls);
+        Self::build(folder, config, clock).await
+    }
+
+    async fn build(folder: TempDir, config: Config, clock: Clock) -> Self {
         let app = App::build(config, clock).await.unwrap();
         Self { router: router(app.clone()), app, folder }
     }
@@ -55,7 +75,14 @@ impl TestApp {
     /// The same installation after its process was stopped and started again.
     pub(crate) async fn restart(self) -> Self {
         self.stop().await;
-        Self::open(self.folder, self.app.clock.clone(), &self.app.config.database.url).await
+        Self::build(self.folder, self.app.config.clone(), self.app.clock.clone()).await
+    }
+
+    /// What the trail says was done, first to last.
+    #[expect(clippy::disallowed_methods, reason = "looks at the table as it is stored")]
+    pub(crate) async fn actions(&self) -> Vec<String> {
+        let rows = sqlx::query("SELECT action FROM audit ORDER BY seq");
+        rows.fetch_all(&self.intruder().await).await.unwrap().iter().map(|row| row.get("action")).collect()
     }
 
     pub(crate) async fn stop(&self) {
@@ -63,6 +90,12 @@ impl TestApp {
         self.app.media.shutdown().await;
         self.app.tasks.wait().await;
         self.app.store.close().await;
+    }
+
+    /// Somebody with the database in their hands: the file, or PostgreSQL's superuser.
+    pub(crate) async fn intruder(&self) -> sqlx::AnyPool {
+        let url = self.app.config.database_url().replace("//auscult_app@", "//auscult_root@");
+        sqlx::AnyPool::connect(&url).await.unwrap()
     }
 
     pub(crate) fn wait(&self, duration: Duration) {
@@ -77,6 +110,8 @@ impl TestApp {
             role,
             specialty: if role == Role::Doctor { "Dermatology".into() } else { String::new() },
             password_hash: Some(hash),
+            email_verified: true,
+            approved: true,
         };
         self.app.store.create_user(&new, self.app.clock.now()).await.unwrap();
     }
@@ -96,8 +131,12 @@ impl TestApp {
     }
 
     pub(crate) async fn sign_in(&self, email: &str) -> Client {
-        let reply =
-            self.anonymous().post("/api/v1/session", json!({"email": email, "password": PASSWORD})).await;
+        self.sign_in_with(email, PASSWORD).await
+    }
+
+    pub(crate) async fn sign_in_with(&self, email: &str, password: &str) -> Client {
+        let body = json!({"email": email, "password": password});
+        let reply = self.anonymous().post("/api/v1/session", body).await;
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
         self.client_of(&reply, &reply.json["csrf_token"])
     }
@@ -112,6 +151,19 @@ impl TestApp {
     pub(crate) fn anonymous(&self) -> Client {
         Client { router: self.router.clone(), cookie: None, csrf: None, address: "192.0.2.1".into() }
     }
+}
+
+fn configuration(folder: &TempDir, urls: Urls) -> Config {
+    let mut config = Config::default();
+    folder.path().clone_into(&mut config.data.folder);
+    config.database.url = urls.serving;
+    config.database.owner_url = urls.owner;
+    config.http.public_url = ORIGIN.into();
+    config.media.listen = [127, 0, 0, 1].into();
+    config.media.first_port = 0;
+    config.media.workers = 1;
+    config.whisper.enabled = false;
+    config
 }
 
 /// One browser.

@@ -87,7 +87,7 @@ impl Engine {
             session.open_forwards(request);
         }
         self.update_subscriptions(slot);
-        self.want_keyframes(now, slot);
+        self.choose_layers(now, slot);
     }
 
     pub(super) fn set_muted(&mut self, now: Instant, room: RoomId, track: TrackId, muted: bool) {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Engine;
 use crate::demux::Slot;
+use crate::room::layers::Layer;
 use crate::session::{Connection, Forwarded, Frame, Incoming, SessionEvent, is_red};
 use crate::transcription::AudioPacket;
 use crate::{MediaEvent, RoomId, Source, TrackId};
@@ -19,20 +20,18 @@ impl Engine {
             }
             SessionEvent::Connected => {
                 self.events.push_back(MediaEvent::Connected { room, participant });
-                self.want_keyframes(now, slot);
+                self.choose_layers(now, slot);
             }
+            SessionEvent::EstimateChanged => self.choose_layers(now, slot),
             SessionEvent::Disconnected => {
                 session.connection = Connection::Lost { since: now };
                 self.events.push_back(MediaEvent::Disconnected { room, participant });
             }
             SessionEvent::KeyframeRequested(mid) => {
-                let track = session
-                    .forwards
-                    .iter()
-                    .find(|forward| forward.mid == mid)
-                    .and_then(|forward| forward.track);
-                if let Some(track) = track {
-                    self.want_keyframe(now, room, track);
+                let forward = session.forwards.iter().find(|forward| forward.mid == mid);
+                let wanted = forward.and_then(|forward| forward.track.zip(forward.shown_or_target()));
+                if let Some((track, layer)) = wanted {
+                    self.want_keyframe(now, room, track, layer);
                 }
             }
             SessionEvent::Quality { level, rtt, loss_percent } => {
@@ -53,8 +52,10 @@ impl Engine {
         if !std::mem::replace(&mut track.announced, true) {
             self.events.push_back(MediaEvent::TrackPublished { room: room_id, track: id });
         }
+        let layer = track.layers.get_mut(incoming.layer);
+        layer.received(now, incoming.packet.payload.len());
         if frame.starts_keyframe() {
-            track.keyframes.arrived(now);
+            layer.keyframes.arrived(now);
         }
         if room.is_muted(id) {
             return;
@@ -63,7 +64,7 @@ impl Engine {
             self.listen(now, room_id, id, incoming);
         }
         if self.fan_out(now, room_id, id, incoming, &frame) {
-            self.want_keyframe(now, room_id, id);
+            self.want_keyframe(now, room_id, id, incoming.layer);
         }
     }
 
@@ -106,6 +107,7 @@ impl Engine {
                     }
                 }
                 Ok(Forwarded::NeedsKeyframe) => keyframe_needed = true,
+                Ok(Forwarded::OtherLayer) => {}
                 Ok(Forwarded::Dropped) => self.counters.packets_not_forwarded += 1,
                 Err(_) => self.failed.push(*slot),
             }
@@ -113,42 +115,33 @@ impl Engine {
         keyframe_needed
     }
 
-    /// Somebody cannot show `track` without a keyframe; asks at once unless that was done just now.
-    pub(super) fn want_keyframe(&mut self, now: Instant, room: RoomId, track: TrackId) {
+    /// Somebody cannot show this layer without a keyframe; asks at once unless that was done just now.
+    pub(super) fn want_keyframe(&mut self, now: Instant, room: RoomId, track: TrackId, layer: Layer) {
         let Some(state) = self.rooms.get_mut(&room).and_then(|room| room.tracks.get_mut(&track)) else {
             return;
         };
-        state.keyframes.want(now);
-        self.request_keyframe_if_due(now, room, track);
-    }
-
-    /// Keyframes of everything that the session receives. Not before it is connected: a keyframe that comes too early
-    /// is lost, and browsers make the next one 300 ms later at the earliest.
-    pub(super) fn want_keyframes(&mut self, now: Instant, slot: Slot) {
-        let Some(session) = self.session(slot).filter(|session| matches!(session.connection, Connection::Up))
-        else {
-            return;
-        };
-        let room = session.grant.room;
-        let video: Vec<TrackId> =
-            session.open_lines().map(|(_, track)| track).filter(|track| !track.source.is_audio()).collect();
-        for track in video {
-            self.want_keyframe(now, room, track);
-        }
+        state.layers.get_mut(layer).keyframes.want(now);
+        self.request_keyframe_if_due(now, room, track, layer);
     }
 
     /// Before the first packet of a stream there is no one to ask: until then the request stays due.
-    pub(super) fn request_keyframe_if_due(&mut self, now: Instant, room_id: RoomId, track: TrackId) {
+    pub(super) fn request_keyframe_if_due(
+        &mut self,
+        now: Instant,
+        room_id: RoomId,
+        track: TrackId,
+        layer: Layer,
+    ) {
         let Some(slot) = self.rooms.get(&room_id).and_then(|room| room.slot(track.participant)) else {
             return;
         };
-        if !self.session(slot).is_some_and(|session| session.is_sending(track.source)) {
+        if !self.session(slot).is_some_and(|session| session.is_sending(track.source, layer)) {
             return;
         }
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.tracks.get_mut(&track));
-        if state.is_some_and(|state| state.keyframes.poll(now)) {
+        if state.is_some_and(|state| state.layers.get_mut(layer).keyframes.poll(now)) {
             self.counters.keyframe_requests += 1;
-            self.drive(slot, |session| session.request_keyframe(track.source));
+            self.drive(slot, |session| session.request_keyframe(track.source, layer));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A room: who is in it, what they publish, who receives what. Lives on one worker for its whole life.
 
 pub(crate) mod keyframes;
+pub(crate) mod layers;
 pub(crate) mod rewrite;
 pub(crate) mod speaker;
 
@@ -10,9 +11,12 @@ use std::time::Instant;
 use str0m::media::Mid;
 
 use crate::demux::Slot;
-use crate::{ParticipantId, Source, TrackId};
-use keyframes::KeyframeRequests;
+use crate::{ParticipantId, Source, Tile, TrackId};
+use layers::{Layer, LayerState, PerLayer};
 use speaker::ActiveSpeakers;
+
+/// More tracks than a room of the greatest configurable size can hold are not worth remembering.
+const MAX_TILES: usize = 256;
 
 /// One participant of a room; outlives its sessions, so that consent and mute survive a reload.
 #[derive(Default)]
@@ -22,6 +26,22 @@ pub(crate) struct Member {
     /// The participant's words are captioned: the tap is open.
     pub(crate) captioned: bool,
     muted: Vec<Source>,
+    /// What the participant's screen shows, as far as it has said.
+    tiles: HashMap<TrackId, Option<Layer>>,
+}
+
+impl Member {
+    /// The layer that the participant's tile of `track` needs; `None`: it is not to be seen. The best one while the
+    /// participant has not said.
+    pub(crate) fn wants(&self, track: TrackId) -> Option<Layer> {
+        self.tiles.get(&track).copied().unwrap_or(Some(Layer::High))
+    }
+
+    /// Replaces everything that was said before.
+    pub(crate) fn show(&mut self, tiles: &[Tile]) {
+        let wanted = tiles.iter().map(|tile| (tile.track, Layer::for_tile(tile.width, tile.height)));
+        self.tiles = wanted.take(MAX_TILES).collect();
+    }
 }
 
 /// A published track.
@@ -29,7 +49,7 @@ pub(crate) struct Member {
 pub(crate) struct Track {
     /// Its first packet has arrived and the others know of it.
     pub(crate) announced: bool,
-    pub(crate) keyframes: KeyframeRequests,
+    pub(crate) layers: PerLayer<LayerState>,
     /// Open m-lines that receive it.
     pub(crate) subscribers: Vec<(Slot, Mid)>,
 }
@@ -60,6 +80,17 @@ impl Room {
 
     pub(crate) fn is_muted(&self, track: TrackId) -> bool {
         self.members.get(&track.participant).is_some_and(|member| member.muted.contains(&track.source))
+    }
+
+    /// Bit/s of every layer of the track that arrives and may be passed on.
+    pub(crate) fn rates(&self, now: Instant, id: TrackId) -> PerLayer<Option<u64>> {
+        let mut rates = PerLayer::default();
+        if let Some(track) = self.tracks.get(&id).filter(|_| !self.is_muted(id)) {
+            for layer in Layer::ALL {
+                *rates.get_mut(layer) = track.layers.get(layer).bitrate(now, layer);
+            }
+        }
+        rates
     }
 
     /// True when this changed something.

@@ -6,8 +6,10 @@ use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::{ExtensionValues, RedDecoder, RtpWrite};
 
+use super::selector::{Admission, Selector};
 use super::{Frame, Incoming, Session, is_red};
 use crate::TrackId;
+use crate::room::layers::Layer;
 use crate::room::rewrite::{Numbers, Rewriter};
 
 /// How the payload type of a source is expressed towards this subscriber; found once per source and payload type.
@@ -30,6 +32,7 @@ pub(crate) struct Forward {
     pub(super) request: u32,
     pub(super) open: bool,
     rewriter: Rewriter,
+    selector: Selector,
     mapping: Option<PayloadMapping>,
 }
 
@@ -37,8 +40,10 @@ pub(crate) struct Forward {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Forwarded {
     Sent,
-    /// Nothing can be shown before a keyframe of this source.
+    /// The layer aimed at cannot be shown before a keyframe.
     NeedsKeyframe,
+    /// Of a simulcast layer that this viewer is not shown.
+    OtherLayer,
     /// Not negotiated, not open yet, or older than the last source change.
     Dropped,
 }
@@ -52,6 +57,7 @@ impl Forward {
             request,
             open: false,
             rewriter: Rewriter::new(clock_rate, random),
+            selector: Selector::default(),
             mapping: None,
         }
     }
@@ -62,13 +68,43 @@ impl Forward {
             self.track = track;
             self.request = request;
             self.open = false;
+            self.selector = Selector::default();
             self.rewriter.interrupt();
         }
     }
 
     /// The next packet starts a source change: the numbers of what was withheld leave no hole.
     pub(crate) fn interrupt(&mut self) {
+        self.selector.interrupt();
         self.rewriter.interrupt();
+    }
+
+    /// The layer that the viewer shall see.
+    fn target(&self) -> Option<Layer> {
+        self.selector.target()
+    }
+
+    /// The layer that a keyframe would help.
+    pub(crate) fn shown_or_target(&self) -> Option<Layer> {
+        self.selector.shown().or(self.selector.target())
+    }
+
+    /// Takes over a layer choice; true when a keyframe of the new layer is needed.
+    pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>) -> bool {
+        let changed = self.selector.aim(now, choice);
+        if choice.is_none() {
+            self.rewriter.interrupt();
+        }
+        changed && choice.is_some() && choice != self.selector.shown()
+    }
+
+    /// Audio always passes.
+    fn admit(&mut self, now: Instant, incoming: &Incoming, frame: &Frame) -> Admission {
+        if !frame.needs_keyframe_first() {
+            return Admission::Send;
+        }
+        let continues = self.rewriter.follows(incoming.stream);
+        self.selector.admit(now, incoming.layer, continues, frame.starts_keyframe())
     }
 }
 
@@ -86,6 +122,17 @@ impl Session {
         open.filter_map(|forward| Some((forward.mid, forward.track?)))
     }
 
+    /// Open m-lines that carry pictures, with the layer that each aims at.
+    pub(crate) fn open_pictures(&self) -> impl Iterator<Item = (Mid, TrackId, Option<Layer>)> {
+        let open = self.forwards.iter().filter(|forward| forward.open);
+        let tracks = open.filter_map(|forward| Some((forward.mid, forward.track?, forward.target())));
+        tracks.filter(|(_, track, _)| !track.source.is_audio())
+    }
+
+    pub(crate) fn shows_pictures(&self) -> bool {
+        self.open_pictures().next().is_some()
+    }
+
     /// Writes a packet of another participant's track to this participant's m-line `mid`. It leaves at the next
     /// `timeout`, so that the packets of one receive batch are paced and sent together.
     pub(crate) fn forward(
@@ -99,11 +146,12 @@ impl Session {
         else {
             return Forwarded::Dropped;
         };
-        let packet = &incoming.packet;
-        let switches = !forward.rewriter.follows(incoming.stream);
-        if switches && frame.needs_keyframe_first() && !frame.starts_keyframe() {
-            return Forwarded::NeedsKeyframe;
+        match forward.admit(now, incoming, frame) {
+            Admission::Send => {}
+            Admission::NeedsKeyframe => return Forwarded::NeedsKeyframe,
+            Admission::Skip => return Forwarded::OtherLayer,
         }
+        let packet = &incoming.packet;
         let known = forward
             .mapping
             .filter(|known| known.stream == incoming.stream && known.incoming == packet.header.payload_type);

@@ -1,28 +1,35 @@
 //! One participant's peer connection. The `Rtc` is private and every method that changes it ends in the same drain:
 //! str0m requires all output to be taken before the next change.
 
+mod allocation;
 mod codec;
+mod downlink;
 mod forward;
 mod negotiation;
 mod quality;
+mod selector;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::format::PayloadParams;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::net::Transmit;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
 
+pub(crate) use allocation::Demand;
 pub(crate) use codec::{Frame, is_red};
 pub(crate) use forward::{Forward, Forwarded};
 
 use crate::demux::Slot;
 use crate::grant::Grant;
+use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
+use downlink::{Downlink, INITIAL_ESTIMATE};
 use quality::QualityMeter;
 
 /// Receiver reports and loss figures are averaged over this.
@@ -43,6 +50,7 @@ pub(crate) struct Incoming {
     pub(crate) source: Source,
     /// Unique per incoming RTP stream of this engine.
     pub(crate) stream: u64,
+    pub(crate) layer: Layer,
     pub(crate) params: PayloadParams,
     pub(crate) packet: RtpPacket,
 }
@@ -53,13 +61,20 @@ pub(crate) enum SessionEvent {
     Connected,
     Disconnected,
     KeyframeRequested(Mid),
-    Quality { level: QualityLevel, rtt: Option<Duration>, loss_percent: u8 },
+    /// The way to this participant carries more or less than before.
+    EstimateChanged,
+    Quality {
+        level: QualityLevel,
+        rtt: Option<Duration>,
+        loss_percent: u8,
+    },
 }
 
 /// An SSRC that the browser sends, resolved once: mid and rid extensions vanish after the first receiver report.
 struct Ingress {
     ssrc: Ssrc,
     mid: Mid,
+    layer: Layer,
 }
 
 /// Whether media can flow.
@@ -87,6 +102,7 @@ pub(crate) struct Session {
     publications: Vec<(Mid, Source)>,
     ingress: Vec<Ingress>,
     quality: QualityMeter,
+    downlink: Downlink,
     deadline: Instant,
     transmits: VecDeque<Transmit>,
     events: VecDeque<SessionEvent>,
@@ -111,6 +127,7 @@ impl Session {
             .enable_opus(true, true)
             .enable_vp8(true)
             .enable_h264(true)
+            .enable_bwe(Some(Bitrate::bps(INITIAL_ESTIMATE)))
             .set_stats_interval(Some(STATS_INTERVAL))
             .build(now);
         for address in config.local.iter().chain(&config.public) {
@@ -135,6 +152,7 @@ impl Session {
             publications: Vec::new(),
             ingress: Vec::new(),
             quality: QualityMeter::default(),
+            downlink: Downlink::default(),
             deadline: now,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -165,20 +183,24 @@ impl Session {
         self.drain();
     }
 
-    /// Packets of its track have arrived since the last negotiation.
-    pub(crate) fn is_sending(&self, source: Source) -> bool {
-        self.publication(source).is_some_and(|mid| self.ingress.iter().any(|ingress| ingress.mid == mid))
+    /// Packets of this layer of its track have arrived since the last negotiation.
+    pub(crate) fn is_sending(&self, source: Source, layer: Layer) -> bool {
+        self.ingress_of(source, layer).is_some()
     }
 
     /// Asks the browser for a keyframe of its track.
-    pub(crate) fn request_keyframe(&mut self, source: Source) {
-        let Some(mid) = self.publication(source) else { return };
-        for ingress in self.ingress.iter().filter(|ingress| ingress.mid == mid) {
-            if let Some(stream) = self.rtc.direct_api().stream_rx(&ingress.ssrc) {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
-            }
+    pub(crate) fn request_keyframe(&mut self, source: Source, layer: Layer) {
+        let Some(ssrc) = self.ingress_of(source, layer) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
         }
         self.drain();
+    }
+
+    fn ingress_of(&self, source: Source, layer: Layer) -> Option<Ssrc> {
+        let mid = self.publication(source)?;
+        let of_layer = |ingress: &&Ingress| ingress.mid == mid && ingress.layer == layer;
+        self.ingress.iter().rfind(of_layer).map(|ingress| ingress.ssrc)
     }
 
     /// The m-line that carries the browser's own track.
@@ -246,6 +268,10 @@ impl Session {
             Event::KeyframeRequest(request) => {
                 self.events.push_back(SessionEvent::KeyframeRequested(request.mid));
             }
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                self.downlink.estimate = Some(estimate.as_u64());
+                self.events.push_back(SessionEvent::EstimateChanged);
+            }
             Event::MediaIngressStats(stats) => self.quality.ingress(stats.loss),
             Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
             Event::PeerStats(stats) => self.events.extend(self.quality.update(stats.rtt)),
@@ -258,15 +284,18 @@ impl Session {
         self.events.push_back(SessionEvent::Connected);
     }
 
-    /// Which track does this packet belong to? `None`: not published, or padding.
+    /// Which track does this packet belong to? `None`: not published, of no layer of ours, or padding.
     fn identify(&mut self, packet: RtpPacket) -> Option<Incoming> {
         let ssrc = packet.header.ssrc;
-        let mid = if let Some(ingress) = self.ingress.iter().find(|ingress| ingress.ssrc == ssrc) {
-            ingress.mid
+        let (mid, layer) = if let Some(ingress) = self.ingress.iter().find(|ingress| ingress.ssrc == ssrc) {
+            (ingress.mid, ingress.layer)
         } else {
-            let mid = self.rtc.direct_api().stream_rx(&ssrc)?.mid();
-            self.ingress.push(Ingress { ssrc, mid });
-            mid
+            let mut api = self.rtc.direct_api();
+            let stream = api.stream_rx(&ssrc)?;
+            let layer = Layer::from_rid(stream.rid().as_deref())?;
+            let mid = stream.mid();
+            self.ingress.push(Ingress { ssrc, mid, layer });
+            (mid, layer)
         };
         let source = self.publications.iter().find(|(published, _)| *published == mid)?.1;
         let pt = packet.header.payload_type;
@@ -276,6 +305,6 @@ impl Session {
             return None;
         }
         let stream = u64::from(self.epoch) << 32 | u64::from(*ssrc);
-        Some(Incoming { source, stream, params, packet })
+        Some(Incoming { source, stream, layer, params, packet })
     }
 }

@@ -175,7 +175,11 @@ fn record(seen: &mut Seen, audio: bool, packet: &Packet) {
         number: u64::from_be_bytes(number.try_into().expect("eight bytes")),
         starts_keyframe: !audio && payload[0] & 0x10 != 0 && payload[4] & 1 == 0,
     };
-    if audio { &mut seen.audio } else { &mut seen.video }.push(arrived);
+    let packets = if audio { &mut seen.audio } else { &mut seen.video };
+    // Bandwidth probes repeat recent packets as retransmissions (RFC 4588); webrtc-rs hands them out again.
+    if !packets.iter().any(|known| known.sequence == arrived.sequence && known.number == arrived.number) {
+        packets.push(arrived);
+    }
 }
 
 impl Client {

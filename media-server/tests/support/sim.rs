@@ -1,5 +1,6 @@
 //! Virtual time and a network between one engine and its peers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,32 @@ impl Default for Network {
     }
 }
 
+/// A link with a rate and a queue in front of it: what the way to one peer can be.
+pub(crate) struct Bottleneck {
+    pub(crate) bits_per_second: u64,
+    /// Datagrams that would wait longer are dropped.
+    pub(crate) queue: Duration,
+    free_at: Option<Instant>,
+}
+
+impl Bottleneck {
+    pub(crate) fn new(bits_per_second: u64) -> Self {
+        Self { bits_per_second, queue: Duration::from_millis(300), free_at: None }
+    }
+
+    /// When a datagram of `bytes` has passed; `None`: dropped.
+    fn pass(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+        let start = self.free_at.map_or(now, |at| at.max(now));
+        if start - now > self.queue {
+            return None;
+        }
+        // 28: IP and UDP headers.
+        let done = start + Duration::from_nanos((bytes as u64 + 28) * 8_000_000_000 / self.bits_per_second);
+        self.free_at = Some(done);
+        Some(done)
+    }
+}
+
 struct Flight {
     at: Instant,
     /// Index of the receiving peer; `None`: the server.
@@ -45,6 +72,8 @@ pub(crate) struct Sim {
     pub(crate) peers: Vec<Peer>,
     pub(crate) events: Vec<MediaEvent>,
     pub(crate) network: Network,
+    /// Ways to peers (by index) that have a limit.
+    pub(crate) bottlenecks: HashMap<usize, Bottleneck>,
     /// Datagrams that the server sent to nobody we know.
     pub(crate) strays: usize,
     flights: Vec<Flight>,
@@ -83,6 +112,7 @@ impl Sim {
             peers: Vec::new(),
             events: Vec::new(),
             network: Network::default(),
+            bottlenecks: HashMap::new(),
             strays: 0,
             flights: Vec::new(),
             seed: 42,
@@ -165,8 +195,12 @@ impl Sim {
                     peer.send_audio(self.now);
                 }
                 if peer.publishes(Source::Camera) && tick.is_multiple_of(3) {
-                    let keyframe = std::mem::take(&mut peer.keyframe_requests) > 0;
-                    peer.send_video(self.now, 4, keyframe);
+                    if peer.simulcast {
+                        peer.send_layers(self.now);
+                    } else {
+                        let keyframe = std::mem::take(&mut peer.keyframe_requests) > 0;
+                        peer.send_video(self.now, 4, keyframe);
+                    }
                 }
             }
             tick += 1;
@@ -254,7 +288,13 @@ impl Sim {
             }
             let jitter = self.network.jitter.as_micros() as u64;
             let jitter = Duration::from_micros(dice(&mut self.seed) % (jitter + 1));
-            let at = self.now + self.network.delay + jitter;
+            let limit = to.and_then(|index| self.bottlenecks.get_mut(&index));
+            let passed = match limit {
+                Some(limit) => limit.pass(self.now, transmit.contents.len()),
+                None => Some(self.now),
+            };
+            let Some(passed) = passed else { continue };
+            let at = passed + self.network.delay + jitter;
             self.flights.push(Flight {
                 at,
                 to,

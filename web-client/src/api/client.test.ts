@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { errorBody, TestServer } from "../test-server";
-import { ApiError, request, setCsrfToken, whenSignedOut } from "./client";
+import { ApiError, request, setCsrfToken, whenConfirmationNeeded, whenSignedOut } from "./client";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -10,6 +10,7 @@ beforeEach(async () => {
 afterEach(async () => {
   setCsrfToken(null);
   whenSignedOut(() => undefined);
+  whenConfirmationNeeded(async () => false);
   await server.stop();
 });
 
@@ -69,5 +70,29 @@ describe("request", () => {
     expect(signedOut).not.toHaveBeenCalled();
     await failure(request("GET", "/consultations"));
     expect(signedOut).toHaveBeenCalledOnce();
+  });
+
+  it("repeats a dangerous step once the person has proved who they are", async () => {
+    server.answer("DELETE /api/v1/account/totp", { status: 403, body: errorBody("reauthenticate") });
+    whenConfirmationNeeded(async () => {
+      server.answer("DELETE /api/v1/account/totp", { status: 204, body: "" });
+      return true;
+    });
+    await request("DELETE", "/account/totp");
+    expect(server.requests("DELETE /api/v1/account/totp")).toHaveLength(2);
+  });
+
+  it("gives a dangerous step up when the person does not confirm it", async () => {
+    server.answer("DELETE /api/v1/account/totp", { status: 403, body: errorBody("reauthenticate") });
+    whenConfirmationNeeded(async () => false);
+    expect((await failure(request("DELETE", "/account/totp"))).code).toBe("reauthenticate");
+    expect(server.requests("DELETE /api/v1/account/totp")).toHaveLength(1);
+  });
+
+  it("sends a file as it is", async () => {
+    server.answer("PUT /api/v1/account/picture", { status: 204, body: "" });
+    await request("PUT", "/account/picture", { body: new Blob(["not json"], { type: "image/png" }) });
+    const sent = server.requests("PUT /api/v1/account/picture")[0];
+    expect([sent?.headers["content-type"], sent?.body]).toEqual(["image/png", "not json"]);
   });
 });

@@ -25,6 +25,7 @@ export class ApiError extends Error {
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 interface Options {
+  /** Sent as JSON; a `Blob` is sent as it is. */
   body?: unknown;
   signal?: AbortSignal;
   /** A 401 is an answer to this request, not the end of the session. */
@@ -33,6 +34,7 @@ interface Options {
 
 let csrfToken: string | null = null;
 let onSignedOut: () => void = () => undefined;
+let confirmIdentity: () => Promise<boolean> = async () => false;
 
 /** The value that sign-in or `GET /api/v1/session` gave. */
 export function setCsrfToken(token: string | null) {
@@ -44,30 +46,52 @@ export function whenSignedOut(listener: () => void) {
   onSignedOut = listener;
 }
 
+/** Called when a step needs a secret proved again. Resolves to whether it was; the request is then repeated. */
+export function whenConfirmationNeeded(listener: () => Promise<boolean>) {
+  confirmIdentity = listener;
+}
+
 /** `T` is the view that docs/API.md promises for this route; `undefined` for 204. */
 export async function request<T>(method: Method, path: string, options: Options = {}): Promise<T> {
-  const headers: Record<string, string> = { accept: "application/json" };
-  if (options.body !== undefined) headers["content-type"] = "application/json";
-  if (method !== "GET" && csrfToken !== null) headers["x-csrf-token"] = csrfToken;
+  return answerOf<T>(await exchange(method, path, options));
+}
 
-  let response: Response;
+/** A file that needs the session to be read: it comes whole into memory. */
+export async function download(path: string, signal?: AbortSignal): Promise<Blob> {
+  const response = await exchange("GET", path, signal ? { signal } : {});
+  return response.blob();
+}
+
+/** Throws `ApiError` unless the request succeeded. */
+async function exchange(method: Method, path: string, options: Options): Promise<Response> {
+  let response = await send(method, path, options);
+  let error = response.ok ? null : await errorOf(response);
+  if (error?.code === "reauthenticate" && (await confirmIdentity())) {
+    response = await send(method, path, options);
+    error = response.ok ? null : await errorOf(response);
+  }
+  if (error === null) return response;
+  if (error.status === 401 && !options.authenticates) onSignedOut();
+  throw error;
+}
+
+async function send(method: Method, path: string, { body, signal }: Options): Promise<Response> {
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (body !== undefined) headers["content-type"] = body instanceof Blob ? body.type : "application/json";
+  if (method !== "GET" && csrfToken !== null) headers["x-csrf-token"] = csrfToken;
   try {
-    response = await fetch(`/api/v1${path}`, {
+    return await fetch(`/api/v1${path}`, {
       method,
       headers,
       credentials: "same-origin",
       cache: "no-store",
-      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
-      ...(options.signal && { signal: options.signal }),
+      ...(body !== undefined && { body: body instanceof Blob ? body : JSON.stringify(body) }),
+      ...(signal && { signal }),
     });
   } catch (error) {
-    if (options.signal?.aborted) throw error;
+    if (signal?.aborted) throw error;
     throw new ApiError("server_unreachable", "no answer", 0);
   }
-  if (response.ok) return await answerOf<T>(response);
-  const error = await errorOf(response);
-  if (response.status === 401 && !options.authenticates) onSignedOut();
-  throw error;
 }
 
 async function answerOf<T>(response: Response): Promise<T> {

@@ -1,172 +1,287 @@
-// Generated from control-plane/src/http/views.rs by `make gen`; do not edit.
+// Generated from docs/openapi.json by `make gen`; do not edit.
 
-import type { CaptionService, ConsultationId, ParticipantKind } from "./messages";
+/** `POST /api/v1/account/passkeys` */
+export type AddPasskey = {
+  challenge_id: string;
+  /** `RegistrationResponseJSON` of WebAuthn level 3. */
+  credential: Record<string, unknown>;
+  /** What its person calls it, 1 to 60 characters. */
+  label: string;
+};
+
+/** Whether a doctor takes requests now. */
+export type Availability = "online" | "busy" | "offline";
+
+/** What the caption service can do right now. */
+export type CaptionService = {
+  demonstration: boolean;
+  model: string;
+  state: "ready";
+} | {
+  state: "unavailable";
+  why: string;
+};
+
+/** `POST /api/v1/session/password` */
+export type ChangePassword = {
+  challenge: string;
+  /** The new one. */
+  password: string;
+};
+
+export type CodeMethod = "totp" | "recovery";
+
+/** `POST /api/v1/session/confirm`: one of the two, or both. */
+export type Confirm = {
+  /** Of the authenticator, or a recovery code. */
+  code?: string | null;
+  password?: string | null;
+};
+
+/** One consultation; its media room has the same UUID. */
+export type ConsultationId = string;
+
+/** Names of the states: in the database, on the wire, in messages. */
+export type ConsultationState = "requested" | "accepted" | "active" | "completed" | "cancelled";
+
+export type ConsultationView = {
+  accepted_at: Timestamp | null;
+  doctor: PersonView | null;
+  ended_at: Timestamp | null;
+  id: ConsultationId;
+  /** The caller's own `par_…` in this consultation; `null` for a doctor who only sees it in the queue. */
+  participant_id: string | null;
+  patient: PersonView;
+  /** Empty when the caller may not read it. */
+  reason: string;
+  requested_at: Timestamp;
+  specialty: string;
+  started_at: Timestamp | null;
+  state: ConsultationState;
+};
+
+/** `POST /api/v1/consultations/{id}/invites` */
+export type CreateInvite = {
+  /** The guest's part in the call ("Interpreter"), 1 to 60 characters. */
+  label: string;
+};
+
+export type CurrentTokenView = {
+  /** Seconds since the Unix epoch. */
+  exp: number;
+  role: Role;
+  sub: UserId;
+};
+
+export type DoctorView = {
+  availability: Availability;
+  id: UserId;
+  name: string;
+  specialty: string;
+};
+
+export type ErrorBody = {
+  error: ErrorView;
+};
+
+/** Why a request was refused; `docs/API.md` has the HTTP status of each. */
+export type ErrorCode = "invalid_input" | "malformed_body" | "unauthenticated" | "second_factor_required" | "csrf" | "forbidden" | "reauthenticate" | "not_cleared" | "not_found" | "wrong_state" | "conflict" | "body_too_large" | "too_many_requests" | "internal" | "unavailable";
+
+export type ErrorView = {
+  code: ErrorCode;
+  /** With `invalid_input`: what is wrong, by field name. */
+  fields?: Record<string, string>;
+  /** A sentence for a person. */
+  message: string;
+  request_id: string;
+};
+
+export type GuestSessionView = {
+  consultation_id: ConsultationId;
+  session: SessionView;
+};
+
+/** `POST /api/v1/session/guest` */
+export type GuestSignIn = {
+  /** How the others see the guest. */
+  name: string;
+  /** From the fragment of the invitation's address; works once. */
+  secret: string;
+};
+
+/** An `RTCIceServer` of the browser. */
+export type IceServerView = {
+  credential: string;
+  urls: string[];
+  username: string;
+};
+
+/** A one-time invitation of a guest to one consultation. */
+export type InviteId = string;
+
+export type InviteView = {
+  id: InviteId;
+  /** Shown this once; the server keeps its hash. */
+  secret: string;
+  /** `<origin>/guest#<secret>` */
+  url: string;
+};
+
+/** `POST /api/v1/tokens` */
+export type IssueTokens = {
+  /** Of the authenticator app, or a recovery code, where the account has a second factor. */
+  code?: string | null;
+  email: string;
+  password: string;
+};
+
+/** What somebody who has signed in has to do before they can work with consultations. */
+export type Must = "verify_email" | "await_approval" | "enrol_second_factor";
+
+/** How someone takes part. */
+export type ParticipantKind = "doctor" | "patient" | "guest";
+
+export type PasskeyChallengeView = {
+  /** Comes back with the answer, within 5 minutes and once. */
+  challenge_id: string;
+  /** `PublicKeyCredentialCreationOptionsJSON` or `PublicKeyCredentialRequestOptionsJSON` of WebAuthn level 3. */
+  options: Record<string, unknown>;
+};
+
+export type PasskeyId = string;
+
+/** `POST /api/v1/session/passkey` */
+export type PasskeySignIn = {
+  challenge_id: string;
+  /** `AuthenticationResponseJSON` of WebAuthn level 3. */
+  credential: Record<string, unknown>;
+};
+
+export type PasskeyView = {
+  created_at: Timestamp;
+  id: PasskeyId;
+  label: string;
+  last_used_at: Timestamp | null;
+};
+
+export type PersonView = {
+  id: UserId;
+  name: string;
+};
+
+/** `POST /api/v1/tokens/refresh` */
+export type RefreshTokens = {
+  refresh_token: string;
+};
+
+/** `POST /api/v1/consultations` */
+export type RequestConsultation = {
+  /** 3 to 2000 characters. */
+  reason: string;
+  /** The doctor's field asked for; empty for any. */
+  specialty: string;
+};
+
+/** What somebody is to this clinic; decides what they may do (`access.rs`). */
+export type Role = "patient" | "doctor" | "admin" | "guest";
+
+/** What was proved besides the password. */
+export type SecondFactor = "none" | "totp" | "passkey" | "recovery" | "oidc";
+
+/** `POST /api/v1/session/second-step` */
+export type SecondStep = {
+  challenge: string;
+  code: string;
+  method: CodeMethod;
+};
+
+export type SecondStepView = {
+  /** Good for the next step only, for 5 minutes. */
+  challenge: string;
+  methods: StepMethod[];
+};
+
+export type SessionView = {
+  confirmed_until: Timestamp | null;
+  /** Send it back as `X-CSRF-Token` with everything that changes something. */
+  csrf_token: string;
+  /** What stands between the person and work with consultations, first things first. */
+  must: Must[];
+  second_factor: SecondFactor;
+  user: UserView;
+};
+
+/** `PUT /api/v1/availability` */
+export type SetAvailability = {
+  availability: Availability;
+};
+
+/** `POST /api/v1/session` */
+export type SignIn = {
+  email: string;
+  password: string;
+};
+
+export type StatusView = {
+  captions: CaptionService;
+  version: string;
+};
+
+/** How to go on after a right password. */
+export type StepMethod = "totp" | "recovery" | "passkey" | "new_password";
+
+export type TicketView = {
+  expires_in_s: number;
+  ice_servers: IceServerView[];
+  /** For `authenticate` on the signalling socket; works once. */
+  ticket: string;
+};
+
+/** Milliseconds since the Unix epoch, UTC. */
+export type Timestamp = number;
+
+/** Secrets, so it is not `Debug`. */
+export type TokensView = {
+  access_token: string;
+  expires_in_s: number;
+  /** Works once, for the next pair. */
+  refresh_token: string;
+  /** `Bearer` */
+  token_type: string;
+};
+
+/** What is kept of one utterance. */
+export type TranscriptEntryState = "final" | "gap";
+
+export type TranscriptEntryView = {
+  end_ms: number;
+  kind: ParticipantKind;
+  /** Name of the person who spoke. */
+  speaker: string;
+  /** Milliseconds since the consultation started. */
+  start_ms: number;
+  state: TranscriptEntryState;
+  text: string;
+};
+
+export type TranscriptView = {
+  consultation: ConsultationView;
+  /** Made (at least partly) by the bundled demonstration model: say so on screen. */
+  demonstration: boolean;
+  /** By start. */
+  entries: TranscriptEntryView[];
+  /** Name of the model that heard it; empty when nothing was transcribed. */
+  model: string;
+};
 
 export type UserId = string;
 
-/**
- * A one-time invitation of a guest to one consultation.
- */
-export type InviteId = string;
-
-/**
- * Milliseconds since the Unix epoch, UTC.
- */
-export type Timestamp = number;
-
-/**
- * What somebody is to this clinic; decides what they may do (`access.rs`).
- */
-export type Role = "patient" | "doctor" | "admin" | "guest";
-
-/**
- * Whether a doctor takes requests now.
- */
-export type Availability = "online" | "busy" | "offline";
-
-/**
- * Names of the states: in the database, on the wire, in messages.
- */
-export type ConsultationState = "requested" | "accepted" | "active" | "completed" | "cancelled";
-
-/**
- * What is kept of one utterance.
- */
-export type TranscriptEntryState = "final" | "gap";
-
-/**
- * `POST /api/v1/session`
- */
-export type SignIn = { email: string, password: string, };
-
-/**
- * `POST /api/v1/session/guest`
- */
-export type GuestSignIn = { 
-/**
- * From the fragment of the invitation's address; works once.
- */
-secret: string, 
-/**
- * How the others see the guest.
- */
-name: string, };
-
-/**
- * `PUT /api/v1/availability`
- */
-export type SetAvailability = { availability: Availability, };
-
-/**
- * `POST /api/v1/consultations`
- */
-export type RequestConsultation = { 
-/**
- * 3 to 2000 characters.
- */
-reason: string, 
-/**
- * The doctor's field asked for; empty for any.
- */
-specialty: string, };
-
-/**
- * `POST /api/v1/consultations/{id}/invites`
- */
-export type CreateInvite = { 
-/**
- * The guest's part in the call ("Interpreter"), 1 to 60 characters.
- */
-label: string, };
-
-export type UserView = { id: UserId, 
-/**
- * Empty for guests.
- */
-email: string, name: string, role: Role, specialty: string, availability: Availability, };
-
-export type SessionView = { user: UserView, 
-/**
- * Send it back as `X-CSRF-Token` with everything that changes something.
- */
-csrf_token: string, };
-
-export type GuestSessionView = { session: SessionView, consultation_id: ConsultationId, };
-
-export type DoctorView = { id: UserId, name: string, specialty: string, availability: Availability, };
-
-export type PersonView = { id: UserId, name: string, };
-
-export type ConsultationView = { id: ConsultationId, state: ConsultationState, reason: string, specialty: string, patient: PersonView, doctor: PersonView | null, requested_at: Timestamp, accepted_at: Timestamp | null, started_at: Timestamp | null, 
-/**
- * When it was completed or cancelled.
- */
-ended_at: Timestamp | null, 
-/**
- * The caller's own `par_…` in this consultation; `null` for a doctor who only sees it in the queue.
- */
-participant_id: string | null, };
-
-export type InviteView = { id: InviteId, 
-/**
- * Shown this once; the server keeps its hash.
- */
-secret: string, 
-/**
- * `<origin>/guest#<secret>`
- */
-url: string, };
-
-/**
- * An `RTCIceServer` of the browser.
- */
-export type IceServerView = { urls: Array<string>, username: string, credential: string, };
-
-export type TicketView = { 
-/**
- * For `authenticate` on the signalling socket; works once.
- */
-ticket: string, expires_in_s: number, ice_servers: Array<IceServerView>, };
-
-export type TranscriptEntryView = { 
-/**
- * Name of the person who spoke.
- */
-speaker: string, kind: ParticipantKind, 
-/**
- * Milliseconds since the consultation started.
- */
-start_ms: number, end_ms: number, state: TranscriptEntryState, text: string, };
-
-export type TranscriptView = { consultation: ConsultationView, 
-/**
- * By start.
- */
-entries: Array<TranscriptEntryView>, 
-/**
- * Name of the model that heard it; empty when nothing was transcribed.
- */
-model: string, 
-/**
- * Made (at least partly) by the bundled demonstration model: say so on screen.
- */
-demonstration: boolean, };
-
-export type StatusView = { captions: CaptionService, version: string, };
-
-/**
- * Why a request was refused; `docs/API.md` has the HTTP status of each.
- */
-export type ErrorCode = "invalid_input" | "malformed_body" | "unauthenticated" | "csrf" | "forbidden" | "not_found" | "wrong_state" | "conflict" | "body_too_large" | "too_many_requests" | "internal" | "unavailable";
-
-export type ErrorView = { code: ErrorCode, 
-/**
- * A sentence for a person.
- */
-message: string, 
-/**
- * With `invalid_input`: what is wrong, by field name.
- */
-fields?: Record<string, string>, request_id: string, };
-
-export type ErrorBody = { error: ErrorView, };
+export type UserView = {
+  availability: Availability;
+  /** Empty for guests. */
+  email: string;
+  id: UserId;
+  name: string;
+  role: Role;
+  specialty: string;
+};

@@ -1,7 +1,8 @@
-import { LogOut, Monitor, Moon, Sun } from "lucide-react";
+import { LogOut, Monitor, Moon, Settings, Sun } from "lucide-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
+import { usePicture } from "../features/account/picture";
 import { useUser } from "../features/session/RequireSession";
 import { useSignOut } from "../features/session/session";
 import { codeOf } from "../lib/errors";
@@ -19,6 +20,7 @@ const THEMES = [
 
 export function AccountMenu() {
   const user = useUser();
+  const picture = usePicture();
   const signOut = useSignOut();
   const toast = useToast();
   const navigate = useNavigate();
@@ -36,7 +38,7 @@ export function AccountMenu() {
     <Menu
       trigger={
         <button type="button" className="rounded-full">
-          <Avatar name={user.name} />
+          <Avatar name={user.name} picture={picture} />
           <span className="sr-only">{t.frame.account(user.name)}</span>
         </button>
       }
@@ -56,6 +58,11 @@ export function AccountMenu() {
         }}
       />
       <MenuSeparator />
+      {user.role !== "guest" && (
+        <MenuItem icon={Settings} onSelect={() => void navigate("/settings/profile")}>
+          {t.settings.title}
+        </MenuItem>
+      )}
       <MenuItem icon={LogOut} onSelect={() => void leave()}>
         {t.frame.signOut}
       </MenuItem>

@@ -1,13 +1,16 @@
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 
+import { useUser } from "../features/session/RequireSession";
 import { t } from "../lib/i18n";
 import { AccountMenu } from "./AccountMenu";
 import { EmergencyLink } from "./EmergencyLink";
 import { Logo } from "./Logo";
+import { NoticesBell } from "./NoticesBell";
 import { SkipLink } from "./SkipLink";
 
 export function PatientFrame({ children }: { children: ReactNode }) {
+  const { role } = useUser();
   return (
     <div className="flex min-h-dvh flex-col">
       <SkipLink />
@@ -17,6 +20,7 @@ export function PatientFrame({ children }: { children: ReactNode }) {
             <Logo />
           </Link>
           <EmergencyLink />
+          {role !== "guest" && <NoticesBell />}
           <AccountMenu />
         </div>
       </header>

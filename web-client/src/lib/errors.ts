@@ -7,6 +7,9 @@ export const ERROR_CODES = [
   "unauthenticated",
   "csrf",
   "forbidden",
+  "reauthenticate",
+  "not_cleared",
+  "second_factor_required",
   "not_found",
   "wrong_state",
   "conflict",
@@ -16,9 +19,18 @@ export const ERROR_CODES = [
   "unavailable",
   // Known from where an answer came.
   "wrong_credentials",
+  "wrong_password",
+  "wrong_code",
+  "link_used",
+  "secret_used",
   "invite_used",
   "consultation_not_active",
   "not_yours",
+  // Passkeys.
+  "passkey_cancelled",
+  "passkey_known",
+  "passkey_refused",
+  "passkey_unsupported",
   // The network.
   "server_unreachable",
   "reconnecting",

@@ -16,3 +16,13 @@ export function usePageTitle(title: string) {
     document.title = title === "" ? "Auscult" : `${title} · Auscult`;
   }, [title]);
 }
+
+/** The value once it has stayed the same for `quiet` milliseconds: for searching while somebody types. */
+export function useSettled<V>(value: V, quiet = 300): V {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), quiet);
+    return () => clearTimeout(timer);
+  }, [value, quiet]);
+  return settled;
+}

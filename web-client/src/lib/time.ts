@@ -35,6 +35,11 @@ export function fullDay(at: Timestamp): string {
   return FULL_DAY.format(at);
 }
 
+/** "3 March 2025". */
+export function dayAndYear(at: Timestamp): string {
+  return DAY_AND_YEAR.format(at);
+}
+
 /** "less than a minute", "12 min", "1 hr 5 min". */
 export function duration(milliseconds: number): string {
   const minutes = Math.floor(milliseconds / MINUTE);

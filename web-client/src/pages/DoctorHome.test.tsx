@@ -31,7 +31,7 @@ function waiting(id: string, name: string, minutes: number): ConsultationView {
 let server: TestServer;
 beforeEach(async () => {
   server = await TestServer.start();
-  server.answer("GET /api/v1/session", { body: { user: DOCTOR, csrf_token: "t" } });
+  server.answer("GET /api/v1/session", { body: { user: DOCTOR, csrf_token: "t", must: [] } });
   server.answer("GET /api/v1/status", {
     body: { captions: { state: "ready", model: "base.en", demonstration: false }, version: "0" },
   });

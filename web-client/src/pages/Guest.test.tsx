@@ -18,7 +18,7 @@ afterEach(() => server.stop());
 describe("Guest", () => {
   it("takes the secret out of the address bar at once and hands it over in the body", async () => {
     const user = { id: "usr_g", email: "", name: "Robin", role: "guest", specialty: "", availability: "offline" };
-    server.answer(ENTER, { body: { session: { user, csrf_token: "t" }, consultation_id: "con_7" } });
+    server.answer(ENTER, { body: { session: { user, csrf_token: "t", must: [] }, consultation_id: "con_7" } });
     renderPage(<Guest />, "/guest#the-secret");
     await waitFor(() => expect(window.location.href).not.toContain("the-secret"));
     const keys = userEvent.setup();

@@ -1,13 +1,13 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 import { ArrowRight, Link2Off } from "lucide-react";
-import { useLayoutEffect, useState } from "react";
 import { useForm } from "react-hook-form";
-import { useLocation, useNavigate } from "react-router";
+import { useNavigate } from "react-router";
 import { line, z } from "../lib/validation";
 
 import { useGuestSignIn } from "../features/session/session";
 import { PlainFrame } from "../frame/PlainFrame";
 import { codeOf, type ErrorCode } from "../lib/errors";
+import { useFragmentSecret } from "../lib/fragment";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
 import { Button } from "../ui/Button";
@@ -16,17 +16,10 @@ import { EmptyState } from "../ui/EmptyState";
 import { ErrorSummary } from "../ui/ErrorSummary";
 import { TextField } from "../ui/Field";
 
-/** Where an invitation's link leads. Its secret is in the fragment, which browsers send to no server; it is taken out of
- *  the address bar and the history at once and kept in memory only. */
+/** Where an invitation's link leads. */
 export function Guest() {
   usePageTitle(t.session.guestTitle);
-  const { hash, pathname } = useLocation();
-  const navigate = useNavigate();
-  const [secret, setSecret] = useState("");
-  if (hash !== "" && hash.slice(1) !== secret) setSecret(hash.slice(1));
-  useLayoutEffect(() => {
-    if (hash !== "") void navigate(pathname, { replace: true });
-  }, [hash, pathname, navigate]);
+  const secret = useFragmentSecret();
   return (
     <PlainFrame>
       <div className="m-auto w-full max-w-lg p-4">

@@ -1,4 +1,5 @@
 import { useUser } from "../features/session/RequireSession";
+import { Overview } from "./admin/Overview";
 import { DoctorHome } from "./DoctorHome";
 import { GuestHome } from "./GuestHome";
 import { PatientHome } from "./PatientHome";
@@ -12,7 +13,8 @@ export function Home() {
     case "guest":
       return <GuestHome />;
     case "doctor":
-    case "admin":
       return <DoctorHome />;
+    case "admin":
+      return <Overview />;
   }
 }

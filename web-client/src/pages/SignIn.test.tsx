@@ -26,7 +26,7 @@ async function fill() {
 
 describe("SignIn", () => {
   it("goes on to the page that asked for it", async () => {
-    server.answer(SIGN_IN, { body: { user: USER, csrf_token: "t" } });
+    server.answer(SIGN_IN, { body: { user: USER, csrf_token: "t", must: [] } });
     renderPage(<SignIn />, "/signin?next=%2Fconsultations%2Fcon_1");
     const user = await fill();
     await user.click(screen.getByRole("button", { name: t.session.signIn }));

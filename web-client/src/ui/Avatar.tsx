@@ -7,22 +7,30 @@ const SIZE = { sm: "size-9 text-sm", md: "size-11 text-base", lg: "size-24 text-
 interface AvatarProps {
   /** Empty when nobody is known yet. */
   name: string;
+  /** Address of a picture; without one the initials stand there. */
+  picture?: string | undefined;
   size?: keyof typeof SIZE;
   className?: string;
 }
 
-/** The initials; decoration beside a written name, so hidden from screen readers. */
-export function Avatar({ name, size = "md", className }: AvatarProps) {
+/** The picture or the initials; decoration beside a written name, so hidden from screen readers. */
+export function Avatar({ name, picture, size = "md", className }: AvatarProps) {
   return (
     <span
       aria-hidden
       className={cx(
-        "inline-flex shrink-0 select-none items-center justify-center rounded-full bg-brand-soft font-semibold text-brand-text",
+        "inline-flex shrink-0 overflow-hidden select-none items-center justify-center rounded-full bg-brand-soft font-semibold text-brand-text",
         SIZE[size],
         className,
       )}
     >
-      {name === "" ? <UserRound className="size-1/2" /> : initials(name)}
+      {picture !== undefined ? (
+        <img src={picture} alt="" className="size-full object-cover" />
+      ) : name === "" ? (
+        <UserRound className="size-1/2" />
+      ) : (
+        initials(name)
+      )}
     </span>
   );
 }

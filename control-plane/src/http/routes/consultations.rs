@@ -10,19 +10,38 @@ use super::text_field;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::clinical::{Access, Clinical};
 use crate::domain::consultation::{
     Consultation, ConsultationEvent, ConsultationState, InvalidTransition, Reason,
 };
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
-use crate::http::views::{ConsultationView, PersonView, RequestConsultation, TicketView};
+use crate::http::views::{ConsultationView, ErrorBody, PersonView, RequestConsultation, TicketView};
 use crate::ids::ConsultationId;
 use crate::signalling::protocol::ParticipantKind;
 use crate::signalling::tickets::{LIFETIME, TicketGrant};
 use crate::store::{ConsultationRecord, StoreError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// POST /api/v1/consultations
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(request, list))
+        .routes(routes!(one))
+        .routes(routes!(accept))
+        .routes(routes!(start))
+        .routes(routes!(end))
+        .routes(routes!(cancel))
+        .routes(routes!(ticket))
+}
+
+/// Ask for a consultation.
+#[utoipa::path(
+    post, path = "/consultations", tag = "consultations",
+    request_body = RequestConsultation,
+    responses((status = 201, description = "Requested", body = ConsultationView), (status = 409, description = "The patient has an open one already", body = ErrorBody)),
+)]
 pub async fn request(
     State(app): State<App>,
     actor: Actor,
@@ -45,34 +64,50 @@ pub async fn request(
         error => error.into(),
     })?;
     tx.insert_participant(new.id, actor.user, ParticipantKind::Patient, "", now).await?;
-    let record = tx.consultation(&actor, new.id).await?;
+    let record = tx.consultation(&actor, new.id, now).await?;
     tx.commit(AuditEntry::of(&actor, Action::ConsultationRequested, new.id, now)).await?;
     Ok((StatusCode::CREATED, Json(record.into())))
 }
 
-/// GET /api/v1/consultations
+/// The consultations that the caller may know of.
+#[utoipa::path(
+    get, path = "/consultations", tag = "consultations",
+    responses((status = 200, description = "Own ones, for doctors also the queue, for administrators every open one without its reason; newest first, at most 100", body = Vec<ConsultationView>)),
+)]
 pub async fn list(State(app): State<App>, actor: Actor) -> Result<Json<Vec<ConsultationView>>, ApiError> {
     actor.require(Permission::ListConsultations)?;
-    let mut tx = app.store.begin(actor.tenant).await?;
-    let records = tx.consultations(&actor).await?;
-    tx.commit(AuditEntry::of(&actor, Action::ConsultationsListed, actor.user, app.clock.now())).await?;
+    let now = app.clock.now();
+    let mut tx = app.store.read(actor.tenant).await?;
+    let records = tx.consultations(&actor, now).await?;
+    tx.commit(AuditEntry::of(&actor, Action::ConsultationsListed, actor.user, now)).await?;
     Ok(Json(records.into_iter().map(Into::into).collect()))
 }
 
-/// GET /api/v1/consultations/{id}
+/// One consultation.
+#[utoipa::path(
+    get, path = "/consultations/{id}", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    responses((status = 200, description = "The consultation", body = ConsultationView)),
+)]
 pub async fn one(
     State(app): State<App>,
     actor: Actor,
     ConsultationPath(id): ConsultationPath,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::ListConsultations)?;
-    let mut tx = app.store.begin(actor.tenant).await?;
-    let record = tx.consultation(&actor, id).await?;
-    tx.commit(AuditEntry::of(&actor, Action::ConsultationRead, id, app.clock.now())).await?;
+    let now = app.clock.now();
+    let mut tx = app.store.read(actor.tenant).await?;
+    let record = tx.consultation(&actor, id, now).await?;
+    tx.commit(record.entry(&actor, Action::ConsultationRead, now)).await?;
     Ok(Json(record.into()))
 }
 
-/// POST /api/v1/consultations/{id}/accept
+/// A doctor takes a waiting consultation.
+#[utoipa::path(
+    post, path = "/consultations/{id}/accept", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    responses((status = 200, description = "Done", body = ConsultationView), (status = 409, description = "Not in this state, or changed meanwhile", body = ErrorBody)),
+)]
 pub async fn accept(
     State(app): State<App>,
     actor: Actor,
@@ -81,16 +116,21 @@ pub async fn accept(
     actor.require(Permission::AcceptConsultation)?;
     let now = app.clock.now();
     let mut tx = app.store.begin(actor.tenant).await?;
-    let old = tx.consultation(&actor, id).await?.consultation;
+    let old = tx.consultation(&actor, id, now).await?.consultation;
     let new = old.apply(ConsultationEvent::Accepted { doctor: actor.user }, now)?;
     tx.update_consultation(&old, &new).await?;
     tx.insert_participant(id, actor.user, ParticipantKind::Doctor, "", now).await?;
-    let record = tx.consultation(&actor, id).await?;
-    tx.commit(AuditEntry::of(&actor, Action::ConsultationAccepted, id, now)).await?;
+    let record = tx.consultation(&actor, id, now).await?;
+    tx.commit(record.entry(&actor, Action::ConsultationAccepted, now)).await?;
     Ok(Json(record.into()))
 }
 
-/// POST /api/v1/consultations/{id}/start
+/// Open the consultation to its people.
+#[utoipa::path(
+    post, path = "/consultations/{id}/start", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    responses((status = 200, description = "Done", body = ConsultationView), (status = 409, description = "Not in this state, or changed meanwhile", body = ErrorBody)),
+)]
 pub async fn start(
     State(app): State<App>,
     actor: Actor,
@@ -100,7 +140,12 @@ pub async fn start(
     change(&app, &actor, id, ConsultationEvent::Started, Action::ConsultationStarted).await
 }
 
-/// POST /api/v1/consultations/{id}/cancel
+/// Give up a consultation that has not begun.
+#[utoipa::path(
+    post, path = "/consultations/{id}/cancel", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    responses((status = 200, description = "Done", body = ConsultationView), (status = 409, description = "Not in this state, or changed meanwhile", body = ErrorBody)),
+)]
 pub async fn cancel(
     State(app): State<App>,
     actor: Actor,
@@ -110,10 +155,15 @@ pub async fn cancel(
     change(&app, &actor, id, ConsultationEvent::Cancelled, Action::ConsultationCancelled).await
 }
 
-/// POST /api/v1/consultations/{id}/end
+/// End the consultation for everyone.
 ///
 /// The last captions are kept before the consultation becomes completed, so a completed one has its whole transcript;
 /// everyone in the call is told after that. Runs to its end even when the doctor's browser goes away.
+#[utoipa::path(
+    post, path = "/consultations/{id}/end", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    responses((status = 200, description = "Done", body = ConsultationView), (status = 409, description = "Not in this state, or changed meanwhile", body = ErrorBody)),
+)]
 pub async fn end(
     State(app): State<App>,
     actor: Actor,
@@ -130,11 +180,12 @@ pub async fn end(
 
 async fn complete(app: &App, actor: &Actor, id: ConsultationId) -> Result<Json<ConsultationView>, ApiError> {
     let mut tx = app.store.begin(actor.tenant).await?;
-    let record = tx.consultation(actor, id).await?;
+    let now = app.clock.now();
+    let record = tx.consultation(actor, id, now).await?;
     if record.own.is_none() {
         return Err(ApiError::Forbidden);
     }
-    record.consultation.apply(ConsultationEvent::Ended, app.clock.now())?;
+    record.consultation.apply(ConsultationEvent::Ended, now)?;
     // The captions need the database meanwhile; the state is checked again below.
     drop(tx);
     app.hub.close_call(id).await;
@@ -153,17 +204,22 @@ async fn change(
 ) -> Result<Json<ConsultationView>, ApiError> {
     let now = app.clock.now();
     let mut tx = app.store.begin(actor.tenant).await?;
-    let record = tx.consultation(actor, id).await?;
+    let record = tx.consultation(actor, id, now).await?;
     if record.own.is_none() {
         return Err(ApiError::Forbidden);
     }
     let new = record.consultation.apply(event, now)?;
     tx.update_consultation(&record.consultation, &new).await?;
-    tx.commit(AuditEntry::of(actor, action, id, now)).await?;
+    tx.commit(record.entry(actor, action, now)).await?;
     Ok(Json(ConsultationRecord { consultation: new, ..record }.into()))
 }
 
-/// POST /api/v1/consultations/{id}/ticket
+/// A one-time ticket for the signalling socket.
+#[utoipa::path(
+    post, path = "/consultations/{id}/ticket", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    responses((status = 200, description = "For the signalling socket", body = TicketView), (status = 409, description = "Not in this state, or changed meanwhile", body = ErrorBody)),
+)]
 pub async fn ticket(
     State(app): State<App>,
     SignedIn { actor, user, .. }: SignedIn,
@@ -172,21 +228,25 @@ pub async fn ticket(
     actor.require(Permission::JoinConsultation)?;
     let now = app.clock.now();
     let mut tx = app.store.begin(actor.tenant).await?;
-    let record = tx.consultation(&actor, id).await?;
-    let own = record.own.ok_or(ApiError::Forbidden)?;
+    let record = tx.consultation(&actor, id, now).await?;
+    let access =
+        Access::decide(&actor, &record.involvement, Clinical::Captions).ok_or(ApiError::Forbidden)?;
     let ConsultationState::Active { started_at, .. } = record.consultation.state else {
         return Err(InvalidTransition { from: record.consultation.state.name(), action: "joined" }.into());
     };
-    tx.commit(AuditEntry::of(&actor, Action::TicketIssued, id, now)).await?;
+    tx.commit(record.entry(&actor, Action::TicketIssued, now)).await?;
+    let own = record.own.ok_or(ApiError::Forbidden)?;
     let grant = TicketGrant {
         consultation: id,
         tenant: actor.tenant,
         user: actor.user,
+        session: actor.session,
         participant: own.id,
         name: user.name,
         kind: own.kind,
         label: own.label,
         started_at,
+        access,
     };
     let expires_in_s = u32::try_from(LIFETIME.as_secs()).unwrap_or(u32::MAX);
     Ok(Json(TicketView { ticket: app.tickets.issue(grant, now), expires_in_s, ice_servers: Vec::new() }))

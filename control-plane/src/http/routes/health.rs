@@ -10,6 +10,12 @@ use crate::domain::access::{Actor, Permission};
 use crate::error::ApiError;
 use crate::http::actor::ClientAddress;
 use crate::http::views::StatusView;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(status))
+}
 
 /// GET /livez
 pub async fn live() -> &'static str {
@@ -36,7 +42,11 @@ pub async fn ready(State(app): State<App>) -> (StatusCode, String) {
     }
 }
 
-/// GET /api/v1/status
+/// What the server can do right now.
+#[utoipa::path(
+    get, path = "/status", tag = "system",
+    responses((status = 200, description = "Version and caption service", body = StatusView)),
+)]
 pub async fn status(State(app): State<App>, actor: Actor) -> Result<Json<StatusView>, ApiError> {
     actor.require(Permission::SeeStatus)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();

@@ -14,9 +14,22 @@ use crate::error::ApiError;
 use crate::http::json::Body;
 use crate::http::layers::origin;
 use crate::http::routes::consultations::ConsultationPath;
-use crate::http::views::{CreateInvite, InviteView};
+use crate::http::views::{CreateInvite, ErrorBody, InviteView};
+use crate::ids::ConsultationId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// POST /api/v1/consultations/{id}/invites
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create))
+}
+
+/// A one-time invitation of a guest.
+#[utoipa::path(
+    post, path = "/consultations/{id}/invites", tag = "consultations",
+    params(("id" = ConsultationId, Path, description = "The consultation")),
+    request_body = CreateInvite,
+    responses((status = 201, description = "Invited", body = InviteView), (status = 409, description = "Not in this state, or changed meanwhile", body = ErrorBody)),
+)]
 pub async fn create(
     State(app): State<App>,
     actor: Actor,
@@ -29,7 +42,7 @@ pub async fn create(
     let label = text_field("label", &body.label, 1, 60)?;
     let now = app.clock.now();
     let mut tx = app.store.begin(actor.tenant).await?;
-    let record = tx.consultation(&actor, id).await?;
+    let record = tx.consultation(&actor, id, now).await?;
     record.own.ok_or(ApiError::Forbidden)?;
     let from = record.consultation.state.name();
     if !matches!(from, StateName::Accepted | StateName::Active) {
@@ -37,7 +50,8 @@ pub async fn create(
     }
     let secret = secret::generate()?;
     let invite = tx.insert_invite(id, &label, &secret, now).await?;
-    tx.commit(AuditEntry::of(&actor, Action::InviteCreated, invite, now)).await?;
+    let entry = AuditEntry::of(&actor, Action::InviteCreated, invite, now);
+    tx.commit(entry.about(record.consultation.patient)).await?;
     let origin = origin(&app, &uri, &headers).unwrap_or_default();
     let url = format!("{origin}/guest#{secret}");
     Ok((StatusCode::CREATED, Json(InviteView { id: invite, secret, url })))

@@ -3,10 +3,13 @@
 pub mod consultations;
 pub mod health;
 pub mod invites;
+pub mod passkeys;
 pub mod session;
+pub mod tokens;
 pub mod transcripts;
 pub mod users;
 
+use crate::app::App;
 use crate::error::ApiError;
 
 /// Trimmed text of `min` to `max` characters, without control characters except line breaks.
@@ -20,4 +23,9 @@ fn text_field(name: &str, text: &str, min: usize, max: usize) -> Result<String, 
         return Err(ApiError::field(name, "must not have control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// Refuses a password that the clinic does not want to be set. `email`: normalised, of whose it is.
+fn check_password(app: &App, field: &str, password: &str, email: &str) -> Result<(), ApiError> {
+    app.password_policy.check(password, email).map_err(|weak| ApiError::field(field, weak.to_string()))
 }

@@ -11,8 +11,19 @@ use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
 use crate::http::views::{DoctorView, SetAvailability, UserView};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// PUT /api/v1/availability
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(set_availability)).routes(routes!(doctors))
+}
+
+/// Whether the doctor takes requests.
+#[utoipa::path(
+    put, path = "/availability", tag = "clinic",
+    request_body = SetAvailability,
+    responses((status = 200, description = "Done", body = UserView)),
+)]
 pub async fn set_availability(
     State(app): State<App>,
     SignedIn { actor, user, .. }: SignedIn,
@@ -25,7 +36,11 @@ pub async fn set_availability(
     Ok(Json(User { availability: body.availability, ..user }.into()))
 }
 
-/// GET /api/v1/doctors
+/// The clinic's verified doctors.
+#[utoipa::path(
+    get, path = "/doctors", tag = "clinic",
+    responses((status = 200, description = "Doctors who can be asked", body = Vec<DoctorView>)),
+)]
 pub async fn doctors(State(app): State<App>, actor: Actor) -> Result<Json<Vec<DoctorView>>, ApiError> {
     actor.require(Permission::ListDoctors)?;
     let doctors = app.store.doctors(actor.tenant).await?;

@@ -1,7 +1,8 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{ConsultationId, UserId};
+use crate::domain::clinical::Access;
+use crate::ids::{ConsultationId, SessionId, UserId};
 use crate::signalling::protocol::{ParticipantKind, TrackSource};
 
 const DOCTOR: u128 = 1;
@@ -20,11 +21,13 @@ fn grant(number: u128) -> TicketGrant {
         consultation: ConsultationId::from_uuid(Uuid::from_u128(7)),
         tenant: TenantId::from_uuid(Uuid::from_u128(8)),
         user: UserId::from_uuid(Uuid::from_u128(number)),
+        session: SessionId::from_uuid(Uuid::from_u128(number)),
         participant: id(number),
         name: format!("Person {number}"),
         kind: if number == DOCTOR { ParticipantKind::Doctor } else { ParticipantKind::Patient },
         label: String::new(),
         started_at: at(0),
+        access: Access::of_patient(UserId::from_uuid(Uuid::from_u128(PATIENT))),
     }
 }
 
@@ -90,6 +93,22 @@ fn a_second_tab_takes_over_without_a_twin() {
     assert_eq!(call.views().len(), 2);
     let late = call.apply(CallEvent::SocketClosed { participant: id(PATIENT), socket: SocketId(2) }, at(5));
     assert!(late.is_empty(), "the replaced socket takes nothing with it");
+}
+
+#[test]
+fn an_ended_session_takes_its_person_out_also_while_they_are_waited_for() {
+    let session = |number: u128| Revocation::Session(grant(number).session);
+    let revoke = |call: &mut Call, ended| lines(&call.apply(CallEvent::Revoked { ended }, at(2_000)));
+    let mut call = call_of_two();
+    assert!(revoke(&mut call, session(99)).is_empty());
+    let out = ["1: left Left", "2: close SignedOut", "leave_room", "record_presence false"];
+    assert_eq!(revoke(&mut call, session(PATIENT)), out);
+
+    let mut call = call_of_two();
+    call.apply(CallEvent::SocketClosed { participant: id(PATIENT), socket: SocketId(2) }, at(1_000));
+    let out = ["1: left Left", "leave_room", "record_presence false"];
+    assert_eq!(revoke(&mut call, Revocation::User(grant(PATIENT).user)), out);
+    assert_eq!(call.views().len(), 1);
 }
 
 #[test]

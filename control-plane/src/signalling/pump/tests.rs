@@ -10,14 +10,16 @@ use super::*;
 use crate::app::open_store;
 use crate::config::Config;
 use crate::domain::audit::{Action, Agent, AuditEntry};
+use crate::domain::clinical::Access;
 use crate::domain::consultation::{Consultation, ConsultationState, Reason};
+use crate::domain::session::{SecondFactor, SessionKind};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Role;
 use crate::ids::UserId;
 use crate::signalling::protocol::ParticipantKind;
 use crate::signalling::switchboard::{Opened, Outgoing};
 use crate::signalling::tickets::TicketGrant;
-use crate::store::NewUser;
+use crate::store::{NewSession, NewUser};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_060_000);
 const STARTED: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -85,7 +87,9 @@ impl Bench {
 
     async fn kept(&self) -> Vec<String> {
         let TicketGrant { tenant, consultation, participant, .. } = self.grant;
-        let kept = self.store.recent_captions(tenant, consultation, participant, 10, NOW).await.unwrap();
+        let access = &self.grant.access;
+        let kept =
+            self.store.recent_captions(access, tenant, consultation, participant, 10, NOW).await.unwrap();
         kept.iter().map(|kept| kept.caption.text.reveal().to_owned()).collect()
     }
 }
@@ -97,6 +101,8 @@ async fn active_consultation(store: &Store) -> TicketGrant {
         role,
         specialty: String::new(),
         password_hash: None,
+        email_verified: true,
+        approved: true,
     };
     let patient = store.create_user(&user("pat", Role::Patient), NOW).await.unwrap();
     let doctor = store.create_user(&user("doc", Role::Doctor), NOW).await.unwrap();
@@ -111,17 +117,29 @@ async fn active_consultation(store: &Store) -> TicketGrant {
     tx.insert_consultation(&consultation, &Reason::new("a cough".into())).await.unwrap();
     let kind = ParticipantKind::Patient;
     let participant = tx.insert_participant(consultation.id, patient.id, kind, "", NOW).await.unwrap();
+    let new = NewSession {
+        user: patient.id,
+        secret: "a secret",
+        kind: SessionKind::Browser,
+        device: "",
+        address: [127, 0, 0, 1].into(),
+        second_factor: SecondFactor::None,
+    };
+    let limits = Config::default().accounts.session_limits();
+    let session = tx.insert_session(&new, limits, NOW).await.unwrap();
     let entry = AuditEntry::by(Agent::Server, Action::ConsultationRequested, consultation.id, NOW);
     tx.commit(entry).await.unwrap();
     TicketGrant {
         consultation: consultation.id,
         tenant: store.tenant(),
         user: UserId::from_uuid(patient.id.uuid()),
+        session,
         participant: participant.id,
         name: patient.name,
         kind,
         label: String::new(),
         started_at: STARTED,
+        access: Access::of_patient(patient.id),
     }
 }
 

@@ -1,34 +1,45 @@
-import { createContext, use } from "react";
+import { createContext, type ReactNode, use } from "react";
 import { Navigate, Outlet, useLocation } from "react-router";
 
-import type { UserView } from "../../api/schema";
+import type { Must, SessionView, UserView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
 import { ErrorState } from "../../ui/ErrorState";
 import { Spinner } from "../../ui/Spinner";
 import { useSession } from "./session";
 
-const User = createContext<UserView | null>(null);
+const Current = createContext<SessionView | null>(null);
+
+function useCurrent(): SessionView {
+  const session = use(Current);
+  if (session === null) throw new Error("useUser is used outside RequireSession");
+  return session;
+}
 
 /** Who is signed in. Only below `RequireSession`. */
 export function useUser(): UserView {
-  const user = use(User);
-  if (user === null) throw new Error("useUser is used outside RequireSession");
-  return user;
+  return useCurrent().user;
 }
 
-/** Shows what is inside to people who are signed in; sends the others to sign in and back. */
-export function RequireSession() {
+/** What the person still has to do before they can work here. Only below `RequireSession`. */
+export function useDuties(): readonly Must[] {
+  return useCurrent().must;
+}
+
+/** Shows what is inside to people who are signed in; the others see `visitor` at the start page and are sent to sign in
+ *  and back from everywhere else. */
+export function RequireSession({ visitor }: { visitor?: ReactNode }) {
   const session = useSession();
   const { pathname } = useLocation();
   if (session.data) {
     return (
-      <User value={session.data}>
+      <Current value={session.data}>
         <Outlet />
-      </User>
+      </Current>
     );
   }
   if (session.data === null) {
+    if (pathname === "/" && visitor !== undefined) return visitor;
     const to = pathname === "/" ? "/signin" : `/signin?next=${encodeURIComponent(pathname)}`;
     return <Navigate to={to} replace />;
   }

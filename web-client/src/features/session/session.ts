@@ -1,7 +1,19 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ApiError, request, setCsrfToken } from "../../api/client";
-import type { Availability, GuestSessionView, GuestSignIn, SessionView, SignIn, UserView } from "../../api/schema";
+import type {
+  Availability,
+  ChangePassword,
+  GuestSessionView,
+  GuestSignIn,
+  SecondStep,
+  SecondStepView,
+  SessionView,
+  SignIn,
+  UserView,
+} from "../../api/schema";
+import type { PasskeyChallengeView } from "../../api/trust";
+import { provePasskey, type RequestOptions } from "../../lib/webauthn";
 
 const SESSION = ["session"];
 
@@ -13,10 +25,11 @@ export function useSession() {
   return useQuery({
     queryKey: SESSION,
     staleTime: Infinity,
-    queryFn: async ({ signal }): Promise<UserView | null> => {
+    queryFn: async ({ signal }): Promise<SessionView | null> => {
       try {
         const session = await request<SessionView>("GET", "/session", { signal, authenticates: true });
-        return enter(session);
+        setCsrfToken(session.csrf_token);
+        return session;
       } catch (error) {
         if (error instanceof ApiError && error.status === 401) return null;
         throw error;
@@ -25,21 +38,62 @@ export function useSession() {
   });
 }
 
+/** A right password is enough, or asks for a second step. */
 export function useSignIn() {
-  const client = useQueryClient();
+  const enter = useEnter();
   return useMutation({
-    mutationFn: (body: SignIn) => request<SessionView>("POST", "/session", { body, authenticates: true }),
-    onSuccess: (session) => replaceUser(client, enter(session)),
+    mutationFn: (body: SignIn) =>
+      request<SessionView | SecondStepView>("POST", "/session", { body, authenticates: true }),
+    onSuccess: (answer) => {
+      if (!isSecondStep(answer)) enter(answer);
+    },
+  });
+}
+
+export function isSecondStep(answer: SessionView | SecondStepView): answer is SecondStepView {
+  return "challenge" in answer;
+}
+
+export function useSecondStep() {
+  const enter = useEnter();
+  return useMutation({
+    mutationFn: (body: SecondStep) =>
+      request<SessionView>("POST", "/session/second-step", { body, authenticates: true }),
+    onSuccess: enter,
+  });
+}
+
+/** Replaces a password that was good for one sign-in only. */
+export function useNewPassword() {
+  const enter = useEnter();
+  return useMutation({
+    mutationFn: (body: ChangePassword) =>
+      request<SessionView>("POST", "/session/password", { body, authenticates: true }),
+    onSuccess: enter,
+  });
+}
+
+export function usePasskeySignIn() {
+  const enter = useEnter();
+  return useMutation({
+    mutationFn: async () => {
+      const path = "/passkeys/challenge";
+      const asked = await request<PasskeyChallengeView<RequestOptions>>("POST", path, { body: {}, authenticates: true });
+      const credential = await provePasskey(asked.options);
+      const body = { challenge_id: asked.challenge_id, credential };
+      return request<SessionView>("POST", "/session/passkey", { body, authenticates: true });
+    },
+    onSuccess: enter,
   });
 }
 
 export function useGuestSignIn() {
-  const client = useQueryClient();
+  const enter = useEnter();
   return useMutation({
     mutationFn: (body: GuestSignIn) => request<GuestSessionView>("POST", "/session/guest", { body, authenticates: true }),
     onSuccess: ({ session, consultation_id: consultation }) => {
       sessionStorage.setItem(GUEST_CONSULTATION, consultation);
-      replaceUser(client, enter(session));
+      enter(session);
     },
   });
 }
@@ -59,7 +113,7 @@ export function useSetAvailability() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (availability: Availability) => request<UserView>("PUT", "/availability", { body: { availability } }),
-    onSuccess: (user) => client.setQueryData(SESSION, user),
+    onSuccess: (user) => changeUser(client, user),
   });
 }
 
@@ -67,19 +121,32 @@ export function guestConsultation(): string | null {
   return sessionStorage.getItem(GUEST_CONSULTATION);
 }
 
+/** The person's own name, specialty or availability is another now. */
+export function changeUser(client: QueryClient, user: UserView) {
+  client.setQueryData<SessionView | null>(SESSION, (session) => session && { ...session, user });
+}
+
+/** What the person still has to do may be another now. */
+export function refreshSession(client: QueryClient): Promise<void> {
+  return client.invalidateQueries({ queryKey: SESSION });
+}
+
 /** Forgets the session that the server no longer knows. */
 export function forgetSession(client: QueryClient) {
   setCsrfToken(null);
-  replaceUser(client, null);
+  replaceSession(client, null);
+}
+
+function useEnter() {
+  const client = useQueryClient();
+  return (session: SessionView) => {
+    setCsrfToken(session.csrf_token);
+    replaceSession(client, session);
+  };
 }
 
 /** Nothing that one person saw may be shown to the next. */
-function replaceUser(client: QueryClient, user: UserView | null) {
+function replaceSession(client: QueryClient, session: SessionView | null) {
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION[0] });
-  client.setQueryData(SESSION, user);
-}
-
-function enter(session: SessionView): UserView {
-  setCsrfToken(session.csrf_token);
-  return session.user;
+  client.setQueryData(SESSION, session);
 }

@@ -30,6 +30,21 @@ export const errors: Record<ErrorCode, ErrorText> = {
     safe: "Nothing was changed.",
     action: "If you think it should, ask your clinic.",
   },
+  reauthenticate: {
+    title: "We need to know it is you",
+    safe: "Nothing was changed.",
+    action: "Enter your password or a code when asked, then try again.",
+  },
+  not_cleared: {
+    title: "Your account isn't ready for this yet",
+    safe: "Nothing was changed.",
+    action: "Your start page says what is missing.",
+  },
+  second_factor_required: {
+    title: "A code is needed as well",
+    safe: "Your account is unchanged.",
+    action: "Enter the code that your authenticator app shows.",
+  },
   not_found: {
     title: "We couldn't find this",
     safe: NOTHING_LOST,
@@ -70,6 +85,26 @@ export const errors: Record<ErrorCode, ErrorText> = {
     safe: "Your account is unchanged.",
     action: "Check both and try again.",
   },
+  wrong_password: {
+    title: "That password isn't right",
+    safe: "Nothing was changed.",
+    action: "Check it and try again.",
+  },
+  wrong_code: {
+    title: "That code isn't right",
+    safe: "Your account is unchanged.",
+    action: "Codes change every 30 seconds and work once. Enter the one that your app shows now.",
+  },
+  link_used: {
+    title: "This link no longer works",
+    safe: "Your account is unchanged.",
+    action: "It has been used or is too old. Ask for a new one.",
+  },
+  secret_used: {
+    title: "This setup secret doesn't work",
+    safe: "Nothing was changed.",
+    action: "It works once, while there is no administrator. The server prints it when it starts for the first time.",
+  },
   invite_used: {
     title: "This invitation no longer works",
     safe: "The consultation itself is not affected.",
@@ -84,6 +119,26 @@ export const errors: Record<ErrorCode, ErrorText> = {
     title: "This consultation isn't yours",
     safe: "Nobody saw you.",
     action: "Check that you opened the right link and are signed in with the right account.",
+  },
+  passkey_cancelled: {
+    title: "No passkey was used",
+    safe: "Your account is unchanged.",
+    action: "The request was closed or took too long. Try again, or use your password.",
+  },
+  passkey_known: {
+    title: "This device already has a passkey for your account",
+    safe: "Your account is unchanged.",
+    action: "You can sign in with it, or choose another device.",
+  },
+  passkey_refused: {
+    title: "We don't know this passkey",
+    safe: "Your account is unchanged.",
+    action: "It may have been removed from your account. Sign in with your password instead.",
+  },
+  passkey_unsupported: {
+    title: "This browser can't use passkeys",
+    safe: "Your account is unchanged.",
+    action: "Use your password, or a current Chrome, Edge, Firefox or Safari.",
   },
   server_unreachable: {
     title: "We can't reach the server",

@@ -7,5 +7,6 @@ export const ui = {
   errorCode: (code: string) => `Code: ${code}`,
   loading: "Loading…",
   underAMinute: "less than a minute",
+  more: "Show more",
   stale: "We can't reach the server. What you see may be out of date; we keep trying.",
 };

@@ -1,0 +1,210 @@
+//! The media server alone in a process, for the load generator: no accounts, no database, no browser. It signs its own
+//! join tokens, so that every join is verified as in production.
+//!
+//! Prints the address of its WebSocket. Requests there: `join`, `applied`, `leave`, `close`, `metrics`.
+#![expect(clippy::print_stdout, reason = "a command-line tool")]
+#![expect(clippy::disallowed_methods, reason = "the clock of a command-line tool")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use clap::Parser;
+use futures::{SinkExt, StreamExt};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use media_server::{
+    ISSUER, JOIN_AUDIENCE, JoinClaims, JoinTokenVerifier, MediaConfig, MediaServer, Negotiation,
+    ParticipantId, Publication, RoomId, Source, Subscription, TrackId, WhisperConfig,
+};
+use prometheus::{Registry, TextEncoder};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
+
+/// Replies waiting for the socket; full: requests wait.
+const REPLIES: usize = 256;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Media threads; 0 means one per core.
+    #[arg(long, default_value_t = 0)]
+    workers: usize,
+    /// Address of the media ports.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    transaction: String,
+    #[serde(flatten)]
+    body: Body,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "request", rename_all = "lowercase")]
+enum Body {
+    Join { room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
+    Applied { room: u32, seat: u16 },
+    Leave { room: u32, seat: u16 },
+    Close { room: u32 },
+    Metrics,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    mid: String,
+    seat: u16,
+    source: Source,
+}
+
+struct Host {
+    server: MediaServer,
+    key: EncodingKey,
+    registry: Registry,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let key = Ed25519KeyPair::generate()?;
+    let public: [u8; 32] = key.public_key().as_ref().try_into()?;
+    let config = MediaConfig {
+        listen: arguments.listen,
+        first_port: 0,
+        workers: arguments.workers,
+        max_participants_per_room: 200,
+        max_participants_per_worker: 5000,
+        ..MediaConfig::default()
+    };
+    let whisper = WhisperConfig { enabled: false, ..WhisperConfig::default() };
+    let registry = Registry::new();
+    let verifier = JoinTokenVerifier::new(&public);
+    let (server, mut events) = MediaServer::start(&config, &whisper, verifier, &registry, unix_ms()?)?;
+    let host = Arc::new(Host { server, key: EncodingKey::from_ed_der(key.to_pkcs8()?.as_ref()), registry });
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("{}", listener.local_addr()?);
+    let (socket, _) = listener.accept().await?;
+    let served = serve(&host, socket);
+    tokio::select! {
+        served = served => served,
+        () = async { while events.recv().await.is_some() {} } => bail!("the media server has ended"),
+    }
+}
+
+async fn serve(host: &Arc<Host>, socket: TcpStream) -> Result<()> {
+    let socket = tokio_tungstenite::accept_hdr_async(socket, accept_protocol).await?;
+    let (mut sink, mut stream) = socket.split();
+    let (replies, mut queue) = mpsc::channel::<Value>(REPLIES);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Some(reply) = queue.recv().await {
+            if sink.send(Message::text(reply.to_string())).await.is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(message) = stream.next().await {
+        let Ok(text) = message?.into_text() else { continue };
+        if text.is_empty() {
+            continue;
+        }
+        let request: Request = serde_json::from_str(&text).context("request")?;
+        let (host, replies) = (Arc::clone(host), replies.clone());
+        tasks.spawn(async move {
+            let mut reply = match host.handle(request.body).await {
+                Ok(reply) => reply,
+                Err(error) => json!({ "error": format!("{error:#}") }),
+            };
+            reply["transaction"] = request.transaction.into();
+            // The generator may have gone.
+            drop(replies.send(reply).await);
+        });
+    }
+    Ok(())
+}
+
+#[expect(clippy::result_large_err, reason = "the type of tungstenite's callback")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature that the handshake calls")]
+fn accept_protocol(
+    _: &tokio_tungstenite::tungstenite::handshake::server::Request,
+    mut response: tokio_tungstenite::tungstenite::handshake::server::Response,
+) -> Result<
+    tokio_tungstenite::tungstenite::handshake::server::Response,
+    tokio_tungstenite::tungstenite::handshake::server::ErrorResponse,
+> {
+    let protocol = "mediahost".parse().expect("a header value");
+    response.headers_mut().insert("sec-websocket-protocol", protocol);
+    Ok(response)
+}
+
+impl Host {
+    async fn handle(&self, request: Body) -> Result<Value> {
+        match request {
+            Body::Join { room, seat, offer, publish, subscribe } => {
+                let publish: Vec<Publication> = publish
+                    .into_iter()
+                    .map(|line| Publication { mid: line.mid, source: line.source })
+                    .collect();
+                let track =
+                    |line: &Line| TrackId { participant: participant(room, line.seat), source: line.source };
+                let subscribe = subscribe
+                    .into_iter()
+                    .map(|line| Subscription { track: track(&line), mid: line.mid })
+                    .collect();
+                let token = self.token(room, seat, &publish)?;
+                let negotiation = Negotiation { request: 1, offer, publish, subscribe };
+                Ok(json!({ "answer": self.server.connect(&token, negotiation).await?.0 }))
+            }
+            Body::Applied { room, seat } => {
+                self.server.negotiated(room_id(room), participant(room, seat), 1).await;
+                Ok(json!({}))
+            }
+            Body::Leave { room, seat } => {
+                self.server.leave(room_id(room), participant(room, seat)).await;
+                Ok(json!({}))
+            }
+            Body::Close { room } => {
+                self.server.close_room(room_id(room)).await;
+                Ok(json!({}))
+            }
+            Body::Metrics => {
+                Ok(json!({ "metrics": TextEncoder::new().encode_to_string(&self.registry.gather())? }))
+            }
+        }
+    }
+
+    fn token(&self, room: u32, seat: u16, publish: &[Publication]) -> Result<String> {
+        let now = unix_ms()?.unsigned_abs() / 1000;
+        let claims = JoinClaims {
+            iss: ISSUER.into(),
+            aud: JOIN_AUDIENCE.into(),
+            sub: participant(room, seat),
+            room: room_id(room),
+            publish: publish.iter().map(|line| line.source).collect(),
+            subscribe: true,
+            iat: now,
+            nbf: now.saturating_sub(1),
+            exp: now + 60,
+        };
+        Ok(jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key)?)
+    }
+}
+
+fn room_id(room: u32) -> RoomId {
+    RoomId::from_uuid(Uuid::from_u128(u128::from(room)))
+}
+
+fn participant(room: u32, seat: u16) -> ParticipantId {
+    ParticipantId::from_uuid(Uuid::from_u128(u128::from(room) << 16 | u128::from(seat)))
+}
+
+fn unix_ms() -> Result<i64> {
+    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
+}

@@ -1,0 +1,198 @@
+//! One client: its connections, what it sends and what it must receive.
+#![expect(clippy::disallowed_methods, reason = "stamps packets with the time that both ends share")]
+
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use str0m::media::{MediaKind, Mid, Rid};
+
+use super::ledger::{Ledger, Tally};
+use super::media::{self, AUDIO_TICKS, LAYERS, Part, VIDEO_TICKS};
+use super::peer::{Outgoing, Peer};
+use super::quantiles::Latencies;
+use super::scenario::Scenario;
+use super::stamp::{Stamp, Stream};
+
+/// Which participant of the whole run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Who {
+    pub room: u32,
+    pub seat: u16,
+}
+
+/// The m-lines of a participant that publishes.
+#[derive(Clone, Copy)]
+pub struct Lines {
+    pub audio: Mid,
+    pub video: Option<Mid>,
+}
+
+/// A track of another participant.
+type Track = (u16, MediaKind);
+
+pub struct Participant {
+    pub who: Who,
+    scenario: Scenario,
+    /// Everything that is sent; with most systems also everything that is received.
+    pub main: Option<Peer>,
+    /// A second connection that only receives, where the system under test wants that.
+    pub second: Option<Peer>,
+    pub lines: Option<Lines>,
+    /// Packets of each stream so far.
+    pub sent: [u64; Stream::COUNT],
+    frame: u64,
+    keyframe_due: bool,
+    ledgers: HashMap<Track, Ledger>,
+    /// Packets that should never have come here.
+    pub misrouted: u64,
+    pub asked: Instant,
+    pub complete: bool,
+}
+
+/// The wall clock, nanoseconds since the Unix epoch: what the kernel stamps datagrams with.
+pub fn wall_clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+impl Participant {
+    pub fn new(now: Instant, who: Who, scenario: Scenario) -> Self {
+        let mut kinds = vec![MediaKind::Audio];
+        if scenario.video {
+            kinds.push(MediaKind::Video);
+        }
+        let others = (0..scenario.publishers).filter(|seat| *seat != who.seat);
+        let tracks = others.flat_map(|seat| kinds.iter().map(move |kind| (seat, *kind)));
+        Self {
+            who,
+            scenario,
+            main: None,
+            second: None,
+            lines: None,
+            sent: [0; Stream::COUNT],
+            frame: 0,
+            keyframe_due: true,
+            ledgers: tracks.map(|track| (track, Ledger::default())).collect(),
+            misrouted: 0,
+            asked: now,
+            complete: false,
+        }
+    }
+
+    pub fn publishes(&self) -> bool {
+        self.who.seat < self.scenario.publishers
+    }
+
+    /// What it receives, in a fixed order.
+    pub fn tracks(&self) -> Vec<Track> {
+        let mut tracks: Vec<Track> = self.ledgers.keys().copied().collect();
+        tracks.sort_by_key(|(seat, kind)| (*seat, kind.is_video()));
+        tracks
+    }
+
+    /// Media can be sent.
+    pub fn is_up(&self) -> bool {
+        self.lines.is_some() && self.main.as_ref().is_some_and(|peer| peer.connected)
+    }
+
+    pub fn send_audio(&mut self, now: Instant) -> Result<()> {
+        let (Some(lines), Some(peer)) = (self.lines, &mut self.main) else { return Ok(()) };
+        let number = self.sent[Stream::Audio.index()];
+        let stamp = stamp(self.who, Stream::Audio, number);
+        self.sent[Stream::Audio.index()] += 1;
+        let packet = Outgoing {
+            mid: lines.audio,
+            rid: None,
+            sequence: 1000 + number,
+            time: (number as u32).wrapping_mul(AUDIO_TICKS),
+            marker: false,
+            payload: media::audio(&stamp),
+        };
+        peer.write(now, packet)?;
+        peer.timeout(now)
+    }
+
+    /// One frame in every layer.
+    pub fn send_video(&mut self, now: Instant) -> Result<()> {
+        let (Some(Lines { video: Some(mid), .. }), Some(peer)) = (self.lines, &mut self.main) else {
+            return Ok(());
+        };
+        self.keyframe_due |= std::mem::take(&mut peer.keyframe_wanted);
+        let keyframe = std::mem::take(&mut self.keyframe_due);
+        let simulcast = self.scenario.layers > 1;
+        let first = if simulcast { 0 } else { LAYERS.len() - 1 };
+        for (index, layer) in LAYERS.iter().enumerate().skip(first) {
+            let stream = Stream::Video(index as u8);
+            for part in 0..layer.packets {
+                let number = self.sent[stream.index()];
+                let stamp = stamp(self.who, stream, number);
+                let part_of = Part { frame: self.frame, index: part, keyframe, simulcast };
+                self.sent[stream.index()] += 1;
+                let packet = Outgoing {
+                    mid,
+                    rid: simulcast.then(|| Rid::from(layer.rid)),
+                    sequence: 1000 + number,
+                    time: (self.frame as u32).wrapping_mul(VIDEO_TICKS),
+                    marker: part + 1 == layer.packets,
+                    payload: media::video(&stamp, &part_of),
+                };
+                peer.write(now, packet)?;
+            }
+        }
+        self.frame += 1;
+        peer.timeout(now)
+    }
+
+    /// Enters a payload that arrived; `latencies` takes what counts.
+    pub fn account(&mut self, arrived: u64, payload: &[u8], latencies: Option<&mut Latencies>) {
+        // Padding probes of the congestion control carry no payload of ours.
+        let Some(stamp) = Stamp::find(payload) else { return };
+        let kind = if stamp.stream == Stream::Audio { MediaKind::Audio } else { MediaKind::Video };
+        let ledger = self.ledgers.get_mut(&(stamp.seat, kind)).filter(|_| stamp.room == self.who.room);
+        let Some(ledger) = ledger else {
+            self.misrouted += 1;
+            return;
+        };
+        ledger.arrived(stamp.stream, stamp.number, starts_keyframe(kind, payload));
+        if let Some(latencies) = latencies {
+            latencies.add(arrived.saturating_sub(stamp.sent));
+        }
+    }
+
+    /// Something of every track has arrived.
+    pub fn receives_all(&self) -> bool {
+        self.ledgers.values().all(Ledger::started)
+    }
+
+    /// `sent`: of each publisher, by seat.
+    pub fn begin(&mut self, sent: &[[u64; Stream::COUNT]]) {
+        let first_layer = self.scenario.first_layer();
+        for ((seat, kind), ledger) in &mut self.ledgers {
+            let first = if kind.is_audio() { Stream::Audio } else { first_layer };
+            ledger.begin(&sent[usize::from(*seat)], first);
+        }
+    }
+
+    pub fn end(&mut self, sent: &[[u64; Stream::COUNT]]) {
+        for ((seat, _), ledger) in &mut self.ledgers {
+            ledger.end(&sent[usize::from(*seat)]);
+        }
+    }
+
+    pub fn tally(&self) -> Tally {
+        let mut sum = Tally::default();
+        for ledger in self.ledgers.values() {
+            sum += ledger.tally();
+        }
+        sum
+    }
+}
+
+fn stamp(who: Who, stream: Stream, number: u64) -> Stamp {
+    Stamp { room: who.room, seat: who.seat, stream, number, sent: wall_clock() }
+}
+
+fn starts_keyframe(kind: MediaKind, payload: &[u8]) -> bool {
+    let descriptor = kind.is_video().then(|| str0m::rtp::Vp8Descriptor::parse(payload).ok()).flatten();
+    descriptor.is_some_and(|descriptor| descriptor.starts_keyframe(payload))
+}

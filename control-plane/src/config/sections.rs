@@ -1,0 +1,242 @@
+//! The sections about accounts, keys and the audit log.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Config;
+use crate::domain::lockout::LockoutRule;
+use crate::domain::password::PasswordRules;
+use crate::domain::session::SessionLimits;
+use crate::domain::time::Timestamp;
+use crate::domain::user::Role;
+
+/// Where the master key comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyProvider {
+    /// Files in `data.keys`, made at first start.
+    #[default]
+    File,
+    /// `AUSCULT_MASTER_KEY` (and `AUSCULT_MASTER_KEY_<version>` for earlier ones), 64 hex digits.
+    Environment,
+    /// The Transit engine of HashiCorp Vault or anything that speaks its HTTP API.
+    Vault,
+}
+
+/// The `[keys]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysConfig {
+    pub provider: KeyProvider,
+    pub vault_url: String,
+    /// Mount of the Transit engine.
+    pub vault_mount: String,
+    /// Name of the Transit key.
+    pub vault_key: String,
+    /// File that holds the token; read again when it changes.
+    pub vault_token_file: PathBuf,
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        Self {
+            provider: KeyProvider::File,
+            vault_url: String::new(),
+            vault_mount: "transit".into(),
+            vault_key: "auscult".into(),
+            vault_token_file: PathBuf::new(),
+        }
+    }
+}
+
+/// The `[audit]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// Signed checkpoints are appended to files here. Empty: `checkpoints` in the data folder.
+    pub checkpoints: PathBuf,
+    /// At most this long until new entries are covered by a checkpoint.
+    pub checkpoint_interval_s: u64,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { checkpoints: PathBuf::new(), checkpoint_interval_s: 60 }
+    }
+}
+
+/// The `[accounts]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the configuration file")]
+pub struct AccountsConfig {
+    /// Whether patients and doctors may make accounts themselves.
+    pub registration: bool,
+    pub password_min_chars: usize,
+    pub password_upper: bool,
+    pub password_lower: bool,
+    pub password_digit: bool,
+    pub password_special: bool,
+    /// 0: passwords do not age.
+    pub password_max_age_days: u32,
+    pub session_idle_minutes: u32,
+    pub session_max_hours: u32,
+    pub lockout_failures: u32,
+    pub lockout_minutes: u32,
+    /// Roles that must have a second factor: `"doctor"`, `"admin"`, `"patient"`.
+    pub second_factor_roles: Vec<String>,
+}
+
+impl Default for AccountsConfig {
+    fn default() -> Self {
+        Self {
+            registration: true,
+            password_min_chars: 12,
+            password_upper: false,
+            password_lower: false,
+            password_digit: false,
+            password_special: false,
+            password_max_age_days: 0,
+            session_idle_minutes: 30,
+            session_max_hours: 12,
+            lockout_failures: 5,
+            lockout_minutes: 30,
+            second_factor_roles: Vec::new(),
+        }
+    }
+}
+
+impl AccountsConfig {
+    #[must_use]
+    pub const fn password_rules(&self) -> PasswordRules {
+        PasswordRules {
+            min_chars: self.password_min_chars,
+            upper: self.password_upper,
+            lower: self.password_lower,
+            digit: self.password_digit,
+            special: self.password_special,
+        }
+    }
+
+    #[must_use]
+    pub fn session_limits(&self) -> SessionLimits {
+        SessionLimits {
+            idle: Duration::from_mins(u64::from(self.session_idle_minutes)),
+            absolute: Duration::from_hours(u64::from(self.session_max_hours)),
+        }
+    }
+
+    /// For an account or a known browser.
+    #[must_use]
+    pub fn lockout(&self) -> LockoutRule {
+        let period = Duration::from_mins(u64::from(self.lockout_minutes));
+        LockoutRule { failures: self.lockout_failures, period }
+    }
+
+    /// For an address: a whole hospital may come from one.
+    #[must_use]
+    pub fn address_lockout(&self) -> LockoutRule {
+        let rule = self.lockout();
+        LockoutRule { failures: rule.failures.saturating_mul(10), ..rule }
+    }
+
+    /// Whether a password has to be changed before anything else: somebody said so, or it is too old.
+    #[must_use]
+    pub fn must_change(&self, demanded: bool, changed_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let max_age = Duration::from_hours(24 * u64::from(self.password_max_age_days));
+        let too_old = changed_at.is_none_or(|at| now.since(at) >= max_age);
+        demanded || (!max_age.is_zero() && too_old)
+    }
+
+    #[must_use]
+    pub fn needs_second_factor(&self, role: Role) -> bool {
+        self.second_factor_roles.iter().any(|name| name == role.name())
+    }
+}
+
+/// The `[mail]` section.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailConfig {
+    /// `smtp://…` or `smtps://user:password@host`. Empty: no mail is sent and no address has to be verified. Never logged.
+    pub smtp_url: String,
+    /// `Clinic <no-reply@care.example>`
+    pub from: String,
+}
+
+impl MailConfig {
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        !self.smtp_url.is_empty()
+    }
+}
+
+/// The `[oidc]` section: single sign-on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OidcConfig {
+    pub providers: Vec<OidcProvider>,
+}
+
+/// One OpenID Connect provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcProvider {
+    /// In our addresses: letters, digits, hyphens.
+    pub id: String,
+    /// On the button.
+    pub name: String,
+    pub issuer: String,
+    pub client_id: String,
+    /// Never logged.
+    pub client_secret: String,
+}
+
+impl Config {
+    pub(super) fn check_trust(&self) -> Result<(), (&'static str, String)> {
+        let (accounts, mail) = (&self.accounts, &self.mail);
+        if !(8..=128).contains(&accounts.password_min_chars) {
+            return Err(("accounts.password_min_chars", "must be 8 to 128".into()));
+        }
+        for (key, value) in [
+            ("accounts.session_idle_minutes", accounts.session_idle_minutes),
+            ("accounts.session_max_hours", accounts.session_max_hours),
+            ("accounts.lockout_failures", accounts.lockout_failures),
+            ("accounts.lockout_minutes", accounts.lockout_minutes),
+        ] {
+            if value == 0 {
+                return Err((key, "must be at least 1".into()));
+            }
+        }
+        if let Some(role) = accounts
+            .second_factor_roles
+            .iter()
+            .find(|role| !["patient", "doctor", "admin"].contains(&role.as_str()))
+        {
+            return Err(("accounts.second_factor_roles", format!("{role:?} is no role that signs in")));
+        }
+        if !mail.smtp_url.is_empty() && !["smtp://", "smtps://"].iter().any(|s| mail.smtp_url.starts_with(s))
+        {
+            return Err(("mail.smtp_url", "must begin with smtp:// or smtps://".into()));
+        }
+        if !mail.smtp_url.is_empty() && !mail.from.contains('@') {
+            return Err(("mail.from", "must be the address that mails come from".into()));
+        }
+        if self.keys.provider == KeyProvider::Vault && !self.keys.vault_url.starts_with("http") {
+            return Err(("keys.vault_url", "must be an http(s) URL".into()));
+        }
+        if self.audit.checkpoint_interval_s == 0 {
+            return Err(("audit.checkpoint_interval_s", "must be at least 1".into()));
+        }
+        let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if let Some(provider) = self.oidc.providers.iter().find(|provider| !is_id(&provider.id)) {
+            return Err((
+                "oidc.providers",
+                format!("id {:?} may hold letters, digits and hyphens", provider.id),
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! Passkeys: made with a session, then a way in by themselves; and everything that must not pass for one. The
+//! authenticator is software, the bytes are those of a real one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, header};
+use control_plane::domain::user::Role;
+use serde_json::{Value, json};
+use support::authenticator::Authenticator;
+use support::{Client, ORIGIN, Reply, TestApp};
+
+const PASSKEYS: &str = "/api/v1/account/passkeys";
+const BEGIN: &str = "/api/v1/account/passkeys/challenge";
+const ASK: &str = "/api/v1/passkeys/challenge";
+const SIGN_IN: &str = "/api/v1/session/passkey";
+
+async fn enrol(client: &Client, authenticator: &mut Authenticator) -> Reply {
+    let asked = client.post(BEGIN, json!({})).await.expect(200);
+    let credential = authenticator.create(&asked["options"]);
+    let body = json!({"challenge_id": asked["challenge_id"], "label": "Laptop", "credential": credential});
+    client.post(PASSKEYS, body).await
+}
+
+async fn patient_with_passkey(app: &TestApp) -> (Client, Authenticator) {
+    let patient = app.patient().await;
+    let mut authenticator = Authenticator::new(ORIGIN);
+    enrol(&patient, &mut authenticator).await.expect(201);
+    (patient, authenticator)
+}
+
+async fn ask(app: &TestApp) -> Value {
+    app.anonymous().post(ASK, json!({})).await.expect(200)
+}
+
+async fn answer(app: &TestApp, asked: &Value, credential: &Value) -> Reply {
+    let body = json!({"challenge_id": asked["challenge_id"], "credential": credential});
+    app.anonymous().post(SIGN_IN, body).await
+}
+
+async fn sign_in(app: &TestApp, authenticator: &mut Authenticator) -> Reply {
+    let asked = ask(app).await;
+    answer(app, &asked, &authenticator.get(&asked["options"])).await
+}
+
+#[tokio::test]
+async fn a_passkey_signs_its_person_in_without_name_or_password() {
+    let app = TestApp::start().await;
+    let (patient, mut authenticator) = patient_with_passkey(&app).await;
+    let reply = sign_in(&app, &mut authenticator).await;
+    assert_eq!(reply.status.as_u16(), 200, "{}", reply.text);
+    assert_eq!(reply.json["user"]["email"], "pat@example.org");
+    assert_eq!(reply.json["second_factor"], "passkey", "it counts as a second factor");
+    let browser = app.client_of(&reply, &reply.json["csrf_token"]);
+    assert_eq!(browser.get("/api/v1/session").await.expect(200)["user"]["role"], "patient");
+    assert_eq!(patient.get("/api/v1/session").await.expect(200)["second_factor"], "passkey");
+
+    let listed = patient.get(PASSKEYS).await.expect(200);
+    assert_eq!(listed[0]["label"], "Laptop");
+    assert_eq!(listed[0]["last_used_at"], listed[0]["created_at"], "the clock of the test stands still");
+}
+
+#[tokio::test]
+async fn what_the_browser_is_asked_names_us_and_wants_the_person_verified() {
+    let app = TestApp::start().await;
+    let (patient, authenticator) = patient_with_passkey(&app).await;
+    let options = patient.post(BEGIN, json!({})).await.expect(200)["options"].clone();
+    assert_eq!(options["rp"]["id"], "care.example");
+    assert_eq!(
+        (&options["user"]["name"], &options["user"]["displayName"]),
+        (&json!("pat@example.org"), &json!("Pat Patient"))
+    );
+    assert_eq!(options["authenticatorSelection"]["residentKey"], "required");
+    assert_eq!(options["authenticatorSelection"]["userVerification"], "required");
+    assert_eq!(options["attestation"], "none");
+    let known = options["excludeCredentials"].as_array().unwrap();
+    assert_eq!(known.len(), 1, "the same authenticator is not enrolled twice");
+    assert_eq!(known[0]["id"], authenticator.name());
+    let options = ask(&app).await["options"].clone();
+    assert_eq!((&options["rpId"], &options["allowCredentials"]), (&json!("care.example"), &json!([])));
+}
+
+#[tokio::test]
+async fn an_answer_counts_once_for_its_own_challenge_and_for_five_minutes() {
+    let app = TestApp::start().await;
+    let (_, mut authenticator) = patient_with_passkey(&app).await;
+    let asked = ask(&app).await;
+    let credential = authenticator.get(&asked["options"]);
+    answer(&app, &asked, &credential).await.expect(200);
+    answer(&app, &asked, &credential).await.refused(401, "unauthenticated");
+    let other = ask(&app).await;
+    answer(&app, &other, &credential).await.refused(401, "unauthenticated");
+    let late = ask(&app).await;
+    let credential = authenticator.get(&late["options"]);
+    app.wait(Duration::from_mins(5));
+    answer(&app, &late, &credential).await.refused(401, "unauthenticated");
+    sign_in(&app, &mut authenticator).await.expect(200);
+}
+
+#[tokio::test]
+async fn another_page_an_unverified_person_and_another_key_are_refused() {
+    let app = TestApp::start().await;
+    let (_, mut authenticator) = patient_with_passkey(&app).await;
+    for origin in [
+        "https://evil.example",
+        "https://care.example:444",
+        "http://care.example",
+        "https://www.care.example",
+    ] {
+        authenticator.origin = origin.into();
+        sign_in(&app, &mut authenticator).await.refused(401, "unauthenticated");
+    }
+    authenticator.origin = ORIGIN.into();
+
+    let asked = ask(&app).await;
+    let good = authenticator.get(&asked["options"]);
+    let mut changed = good.clone();
+    let signature = good["response"]["signature"].as_str().unwrap();
+    changed["response"]["signature"] = json!(signature.replacen('E', "F", 1));
+    answer(&app, &asked, &changed).await.refused(401, "unauthenticated");
+
+    let mut stranger = Authenticator::new(ORIGIN);
+    stranger.pose_as(&authenticator);
+    sign_in(&app, &mut stranger).await.refused(401, "unauthenticated");
+    stranger.id[0] ^= 1;
+    sign_in(&app, &mut stranger).await.refused(401, "unauthenticated");
+
+    authenticator.without_user_verification();
+    sign_in(&app, &mut authenticator).await.refused(401, "unauthenticated");
+    answer(&app, &ask(&app).await, &json!({"id": 7})).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_counter_that_goes_back_betrays_a_copy() {
+    let app = TestApp::start().await;
+    let patient = app.patient().await;
+    let mut authenticator = Authenticator::new(ORIGIN);
+    authenticator.counter = 7;
+    enrol(&patient, &mut authenticator).await.expect(201);
+    sign_in(&app, &mut authenticator).await.expect(200);
+    sign_in(&app, &mut authenticator).await.expect(200);
+    for counter in [8, 7, 0] {
+        // The next proof shows the same, a lower, no counter.
+        authenticator.counter = counter;
+        sign_in(&app, &mut authenticator).await.refused(401, "unauthenticated");
+    }
+    authenticator.counter = 9;
+    sign_in(&app, &mut authenticator).await.expect(200);
+    let copied = "SELECT COUNT(*) FROM notices WHERE kind = 'passkey_copied'";
+    let pool = app.intruder().await;
+    #[expect(clippy::disallowed_methods, reason = "the test looks into the database")]
+    let notices: i64 = sqlx::query_scalar(copied).fetch_one(&pool).await.unwrap();
+    assert_eq!(notices, 3, "its person is told");
+}
+
+#[tokio::test]
+async fn a_passkey_of_one_clinic_is_nothing_in_another() {
+    let app = TestApp::start().await;
+    let (_, mut authenticator) = patient_with_passkey(&app).await;
+    app.app.store.create_clinic("Other", "other.example", app.app.clock.now()).await.unwrap();
+    let there = |path: &str, body: Value| {
+        let client = app.anonymous();
+        let mut request = client.request(Method::POST, path, Body::from(body.to_string()));
+        request.headers_mut().insert(header::HOST, "other.example".parse().unwrap());
+        async move { client.send(request).await }
+    };
+    let asked = there(ASK, json!({})).await.expect(200);
+    let credential = authenticator.get(&asked["options"]);
+    let body = json!({"challenge_id": asked["challenge_id"], "credential": credential});
+    there(SIGN_IN, body).await.refused(401, "unauthenticated");
+    let asked = there(ASK, json!({})).await.expect(200);
+    let credential = authenticator.get(&asked["options"]);
+    answer(&app, &asked, &credential).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn passkeys_change_only_right_after_proving_who_one_is() {
+    let app = TestApp::start().await;
+    let (patient, mut authenticator) = patient_with_passkey(&app).await;
+    let doctor = app.doctor().await;
+    let asked = patient.post(BEGIN, json!({})).await.expect(200);
+    let id = patient.get(PASSKEYS).await.expect(200)[0]["id"].as_str().unwrap().to_owned();
+    doctor.delete(&format!("{PASSKEYS}/{id}")).await.refused(404, "not_found");
+    let credential = Authenticator::new(ORIGIN).create(&asked["options"]);
+    let body = json!({"challenge_id": asked["challenge_id"], "label": "Phone", "credential": credential});
+    doctor.post(PASSKEYS, body.clone()).await.refused(422, "invalid_input");
+    patient.post(PASSKEYS, body).await.refused(422, "invalid_input");
+
+    app.wait(Duration::from_mins(6));
+    patient.post(BEGIN, json!({})).await.refused(403, "reauthenticate");
+    patient.delete(&format!("{PASSKEYS}/{id}")).await.refused(403, "reauthenticate");
+    let confirm = json!({"password": support::PASSWORD});
+    patient.post("/api/v1/session/confirm", confirm).await.expect(204);
+    patient.delete(&format!("{PASSKEYS}/{id}")).await.expect(204);
+    assert_eq!(patient.get("/api/v1/session").await.expect(200)["second_factor"], "none");
+    sign_in(&app, &mut authenticator).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn an_unacceptable_new_passkey_names_what_is_wrong() {
+    let app = TestApp::start().await;
+    let (patient, mut known) = patient_with_passkey(&app).await;
+    let mut unverified = Authenticator::new(ORIGIN);
+    unverified.without_user_verification();
+    for mut wrong in [unverified, Authenticator::new("https://evil.example")] {
+        let reply = enrol(&patient, &mut wrong).await;
+        assert!(reply.json["error"]["fields"]["credential"].is_string(), "{}", reply.text);
+    }
+    let doctor = app.person("doc@example.org", "Dora Doctor", Role::Doctor).await;
+    enrol(&doctor, &mut known).await.refused(409, "conflict");
+    let asked = patient.post(BEGIN, json!({})).await.expect(200);
+    let body = json!({"challenge_id": asked["challenge_id"], "label": " ", "credential": {}});
+    let reply = patient.post(PASSKEYS, body).await;
+    assert!(reply.json["error"]["fields"]["label"].is_string(), "{}", reply.text);
+}
+
+#[tokio::test]
+async fn a_deactivated_person_stays_out_with_a_passkey_too() {
+    let app = TestApp::start().await;
+    let (_, mut authenticator) = patient_with_passkey(&app).await;
+    let pool = app.intruder().await;
+    #[expect(clippy::disallowed_methods, reason = "the test changes the database")]
+    sqlx::query("UPDATE users SET deactivated_at = 1").execute(&pool).await.unwrap();
+    sign_in(&app, &mut authenticator).await.refused(401, "unauthenticated");
+}

@@ -1,0 +1,111 @@
+//! What ends together with a session: sockets, calls, tickets; over the real port.
+#![expect(clippy::disallowed_methods, reason = "measures how long it takes")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod live;
+mod support;
+
+use std::time::{Duration, Instant};
+
+use control_plane::domain::audit::{Action, Agent, AuditEntry};
+use control_plane::domain::session::Revocation;
+use control_plane::ids::UserId;
+use live::{Live, authenticate};
+use serde_json::json;
+use support::{Consultation, ORIGIN};
+
+/// Whatever is open closes within this.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn signing_out_closes_the_socket_takes_the_person_out_of_the_call_and_voids_tickets() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let (mut doctor, _) = live.join(&consultation, &consultation.doctor).await;
+    let (mut patient, welcome) = live.join(&consultation, &consultation.patient).await;
+    doctor.expect("participant").await;
+    let unused = live.ticket(&consultation, &consultation.patient).await;
+
+    let begin = Instant::now();
+    consultation.patient.delete("/api/v1/session").await.expect(204);
+    assert_eq!(patient.closed().await, (None, 4401));
+    assert_eq!(doctor.expect("left").await["id"], welcome["you"]);
+    assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
+
+    let mut late = live.socket().await;
+    late.send(&authenticate(&unused)).await;
+    assert_eq!(late.closed().await, (Some("ticket_refused".into()), 4401));
+    doctor.send(&json!({"type": "consent", "captions": true})).await;
+    doctor.expect("participant").await;
+}
+
+#[tokio::test]
+async fn somebody_who_is_being_waited_for_is_not_waited_for_after_signing_out() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let (mut doctor, _) = live.join(&consultation, &consultation.doctor).await;
+    let (patient, welcome) = live.join(&consultation, &consultation.patient).await;
+    doctor.expect("participant").await;
+    patient.vanish();
+    assert_eq!(doctor.expect("participant").await["participant"]["presence"], "reconnecting");
+    consultation.patient.delete("/api/v1/session").await.expect(204);
+    assert_eq!(doctor.expect("left").await["id"], welcome["you"]);
+}
+
+#[tokio::test]
+async fn revoking_a_person_closes_what_every_session_of_theirs_has_open() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let (mut doctor, _) = live.join(&consultation, &consultation.doctor).await;
+    let (mut patient, _) = live.join(&consultation, &consultation.patient).await;
+    let other_device = live.app.sign_in("doc@example.org").await;
+    let unused = live.ticket(&consultation, &other_device).await;
+    let me = other_device.get("/api/v1/session").await.expect(200);
+    let user = me["user"]["id"].as_str().unwrap().parse().unwrap();
+    live.app.app.revoke(Revocation::User(user)).await;
+    assert_eq!(doctor.closed().await, (None, 4401));
+    patient.expect("left").await;
+    let mut late = live.socket().await;
+    late.send(&authenticate(&unused)).await;
+    assert_eq!(late.closed().await, (Some("ticket_refused".into()), 4401));
+}
+
+/// A revocation may run between the redeeming of a ticket and the opening of its socket.
+#[tokio::test]
+async fn a_ticket_of_a_session_that_is_gone_from_the_database_opens_nothing() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let (mut doctor, _) = live.join(&consultation, &consultation.doctor).await;
+    let ticket = live.ticket(&consultation, &consultation.patient).await;
+    let store = &live.app.app.store;
+    let me = consultation.patient.get("/api/v1/session").await.expect(200);
+    let user: UserId = me["user"]["id"].as_str().unwrap().parse().unwrap();
+    let now = live.app.app.clock.now();
+    let mut tx = store.begin(store.tenant()).await.unwrap();
+    tx.delete_sessions_of(user).await.unwrap();
+    tx.commit(AuditEntry::by(Agent::Server, Action::SessionRevoked, user, now)).await.unwrap();
+    let mut late = live.socket().await;
+    late.send(&authenticate(&ticket)).await;
+    assert_eq!(late.closed().await, (None, 4401));
+    doctor.expect("participant").await;
+    doctor.expect("left").await;
+}
+
+#[tokio::test]
+async fn an_address_that_names_somebody_else_than_the_ticket_is_refused() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let me = consultation.patient.get("/api/v1/session").await.expect(200);
+    let (own, id) = (me["user"]["id"].as_str().unwrap(), consultation.id.as_str());
+    let other = own.replace(&own[4..12], "00000000");
+    for path in [format!("/ws/{id}/{other}"), format!("/ws/{own}/{own}"), format!("/ws/{id}/nobody")] {
+        let ticket = live.ticket(&consultation, &consultation.patient).await;
+        let mut socket = live.socket_at(&path, Some(ORIGIN)).await.unwrap();
+        socket.send(&authenticate(&ticket)).await;
+        assert_eq!(socket.closed().await, (None, 4403), "{path}");
+    }
+    let ticket = live.ticket(&consultation, &consultation.patient).await;
+    let mut socket = live.socket_at(&format!("/ws/{id}/{own}"), Some(ORIGIN)).await.unwrap();
+    socket.send(&authenticate(&ticket)).await;
+    socket.expect("welcome").await;
+}

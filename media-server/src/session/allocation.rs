@@ -1,0 +1,227 @@
+//! How one participant's downstream is shared among the pictures that it shows. Pure: rates in, layers out.
+//!
+//! Audio comes first and is never part of the choice. Every visible picture gets its lowest layer, then the layers rise
+//! one step at a time, screens before cameras, while the estimate allows it.
+
+use crate::Source;
+use crate::room::layers::{Layer, PerLayer};
+
+/// Opus with one redundant block and headers, bit/s.
+const AUDIO_LINE: u64 = 90_000;
+/// A lowest layer counts with at most this when pictures have to be given up, bit/s: encoders shrink to it.
+const LEAST_PICTURE: u64 = 100_000;
+/// Rising needs this much more than the layer costs, in percent; staying needs 100.
+const RISE_MARGIN: u64 = 115;
+/// Headers, retransmissions and the swings of an encoder, in percent of the payload rate.
+const OVERHEAD: u64 = 108;
+
+/// One m-line that carries a picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    pub(crate) source: Source,
+    /// What the tile needs; `None`: it cannot be seen.
+    pub(crate) wanted: Option<Layer>,
+    /// Payload bit/s of the layers that arrive.
+    pub(crate) rates: PerLayer<Option<u64>>,
+    /// The layer aimed at now.
+    pub(crate) current: Option<Layer>,
+}
+
+impl Demand {
+    /// Bit/s on the way to the viewer; 0 for a layer that does not arrive.
+    fn cost(&self, layer: Option<Layer>) -> u64 {
+        layer.and_then(|layer| *self.rates.get(layer)).unwrap_or(0) * OVERHEAD / 100
+    }
+
+    fn arriving(&self) -> impl Iterator<Item = Layer> {
+        Layer::ALL.into_iter().filter(|layer| self.rates.get(*layer).is_some())
+    }
+
+    /// What a visible picture starts with. Nothing arrives at present: as before, so that it goes on where it was.
+    fn lowest(&self) -> Option<Layer> {
+        self.wanted?;
+        self.arriving().next().or(self.current).or(Some(Layer::Low))
+    }
+
+    /// The next better layer that the tile can use.
+    fn next_above(&self, layer: Layer) -> Option<Layer> {
+        self.arriving().find(|next| *next > layer && Some(*next) <= self.wanted)
+    }
+
+    /// What probing is worth: the best layer that a visible picture could be shown in, even if its tile is small now;
+    /// a tile that grows shall not wait for the estimate. Before the first packet: what the web client sends.
+    fn ambition(&self) -> u64 {
+        let best = self.arriving().last();
+        match (self.wanted, best) {
+            (None, _) => 0,
+            (Some(_), Some(_)) => self.cost(best),
+            (Some(wanted), None) => wanted.nominal_bitrate(),
+        }
+    }
+}
+
+/// What to send, and what to tell the estimator; bit/s.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Allocation {
+    /// In the order of the demands.
+    pub(crate) layers: Vec<Option<Layer>>,
+    /// What is worth probing for.
+    pub(crate) desired: u64,
+    /// Padding up to here finds out whether the next step fits; 0 when nothing more is wanted.
+    pub(crate) minimum: u64,
+}
+
+/// A demand with the layer chosen so far.
+struct Picture<'a> {
+    demand: &'a Demand,
+    layer: Option<Layer>,
+}
+
+/// `estimate`: bit/s that the way to this participant carries.
+pub(crate) fn allocate(estimate: u64, audio_lines: u64, demands: &[Demand]) -> Allocation {
+    let audio = audio_lines * AUDIO_LINE;
+    let budget = estimate.saturating_sub(audio);
+    let mut pictures: Vec<Picture<'_>> =
+        demands.iter().map(|demand| Picture { demand, layer: demand.lowest() }).collect();
+    let given_up = give_up(budget, &mut pictures);
+    let refused = rise(budget, &mut pictures);
+    let minimum = refused.or(given_up).map_or(0, |step| audio + step);
+    let wishes: u64 = demands.iter().map(Demand::ambition).sum();
+    let layers = pictures.into_iter().map(|picture| picture.layer).collect();
+    Allocation { layers, desired: (audio + wishes).max(minimum), minimum }
+}
+
+/// Takes away cameras, the last one first, then screens, until the lowest layers fit. What the first one given up
+/// needs to come back.
+fn give_up(budget: u64, pictures: &mut [Picture<'_>]) -> Option<u64> {
+    let mut needed = None;
+    for screens in [false, true] {
+        for at in (0..pictures.len()).rev() {
+            let total: u64 = pictures.iter().map(least).sum();
+            let Some(picture) = pictures.get_mut(at) else { continue };
+            let margin = if picture.demand.current.is_some() { 100 } else { RISE_MARGIN };
+            let is_screen = picture.demand.source == Source::Screen;
+            if is_screen == screens && picture.layer.is_some() && total * margin / 100 > budget {
+                picture.layer = None;
+                needed = Some(total * RISE_MARGIN / 100);
+            }
+        }
+    }
+    needed
+}
+
+fn least(picture: &Picture<'_>) -> u64 {
+    picture.demand.cost(picture.layer).min(LEAST_PICTURE)
+}
+
+/// Raises layers step by step, screens first; what the first refused step would have needed.
+fn rise(budget: u64, pictures: &mut [Picture<'_>]) -> Option<u64> {
+    let mut refused = None;
+    for screens in [true, false] {
+        let mut rising = true;
+        while rising {
+            rising = false;
+            for at in 0..pictures.len() {
+                let total: u64 = pictures.iter().map(|picture| picture.demand.cost(picture.layer)).sum();
+                let Some(picture) = pictures.get_mut(at) else { continue };
+                let demand = picture.demand;
+                let next = picture.layer.and_then(|layer| demand.next_above(layer));
+                if next.is_none() || (demand.source == Source::Screen) != screens {
+                    continue;
+                }
+                let needed = total - demand.cost(picture.layer) + demand.cost(next);
+                let margin = if next > demand.current { RISE_MARGIN } else { 100 };
+                if needed * margin / 100 <= budget {
+                    picture.layer = next;
+                    rising = true;
+                } else {
+                    refused.get_or_insert(needed * RISE_MARGIN / 100);
+                }
+            }
+        }
+    }
+    refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Layer::{High, Low, Middle};
+
+    const RATES: [u64; 3] = [150_000, 500_000, 1_700_000];
+
+    fn demand(source: Source, wanted: Option<Layer>, current: Option<Layer>, layers: &[Layer]) -> Demand {
+        let mut rates = PerLayer::default();
+        for layer in layers {
+            *rates.get_mut(*layer) = Some(RATES[*layer as usize]);
+        }
+        Demand { source, wanted, rates, current }
+    }
+
+    fn camera(wanted: Option<Layer>, current: Option<Layer>) -> Demand {
+        demand(Source::Camera, wanted, current, &Layer::ALL)
+    }
+
+    fn layers(estimate: u64, demands: &[Demand]) -> Vec<Option<Layer>> {
+        allocate(estimate, 1, demands).layers
+    }
+
+    #[test]
+    fn the_estimate_decides_the_layer_and_rising_needs_a_margin() {
+        let from_low = [camera(Some(High), Some(Low))];
+        let from_high = [camera(Some(High), Some(High))];
+        for (estimate, rises_to, stays_at) in [
+            (100_000, None, None),
+            (300_000, Some(Low), Some(Low)),
+            (640_000, Some(Low), Some(Middle)),
+            (1_000_000, Some(Middle), Some(Middle)),
+            (2_000_000, Some(Middle), Some(High)),
+            (3_000_000, Some(High), Some(High)),
+        ] {
+            assert_eq!(layers(estimate, &from_low), [rises_to], "{estimate}");
+            assert_eq!(layers(estimate, &from_high), [stays_at], "{estimate}");
+        }
+    }
+
+    #[test]
+    fn a_small_tile_gets_a_small_layer_and_a_hidden_one_nothing() {
+        let demands = [camera(Some(Low), None), camera(None, Some(High)), camera(Some(Middle), None)];
+        assert_eq!(layers(10_000_000, &demands), [Some(Low), None, Some(Middle)]);
+    }
+
+    #[test]
+    fn everybody_is_seen_before_anybody_is_seen_well() {
+        let demands = [camera(Some(High), None), camera(Some(High), None), camera(Some(High), None)];
+        assert_eq!(layers(1_300_000, &demands), [Some(Middle), Some(Low), Some(Low)]);
+        assert_eq!(layers(2_200_000, &demands), [Some(Middle); 3]);
+    }
+
+    #[test]
+    fn screens_keep_their_layer_longer_than_cameras() {
+        let screen = demand(Source::Screen, Some(High), None, &[Low]);
+        let tight = [camera(Some(High), Some(Low)), screen];
+        assert_eq!(layers(220_000, &tight), [None, Some(Low)]);
+    }
+
+    #[test]
+    fn a_track_with_one_layer_is_shown_whatever_the_tile() {
+        let single = demand(Source::Camera, Some(Low), None, &[High]);
+        assert_eq!(layers(500_000, &[single]), [Some(High)]);
+    }
+
+    #[test]
+    fn a_camera_that_pauses_keeps_its_layer() {
+        let paused = demand(Source::Camera, Some(High), Some(Middle), &[]);
+        assert_eq!(layers(3_000_000, &[paused]), [Some(Middle)]);
+    }
+
+    #[test]
+    fn the_estimator_is_told_what_is_wanted_and_what_the_next_step_needs() {
+        let limited = allocate(1_000_000, 1, &[camera(Some(High), Some(Middle))]);
+        assert_eq!((limited.desired, limited.minimum), (2_201_400, 2_201_400));
+        let content = allocate(5_000_000, 1, &[camera(Some(High), Some(High))]);
+        assert_eq!((content.desired, content.minimum), (1_926_000, 0));
+        let hidden = allocate(5_000_000, 2, &[camera(None, Some(High))]);
+        assert_eq!((hidden.desired, hidden.minimum), (180_000, 0), "only audio is wanted");
+    }
+}

@@ -1,0 +1,145 @@
+//! Which simulcast layer one m-line shows: the layer it aims at, and the packets that get it there.
+//!
+//! A change happens on a keyframe of the layer aimed at; until then the old layer goes on.
+
+use std::time::{Duration, Instant};
+
+use crate::room::layers::Layer;
+
+/// A better layer must have been affordable for this long; a worse one is taken at once.
+const UP_DWELL: Duration = Duration::from_secs(1);
+/// A picture that stands still for this long may continue with any lower layer.
+const STALE: Duration = Duration::from_millis(500);
+
+struct Shown {
+    layer: Layer,
+    at: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct Selector {
+    target: Option<Layer>,
+    shown: Option<Shown>,
+    up_since: Option<Instant>,
+}
+
+/// What to do with a packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    Send,
+    /// It belongs to the layer aimed at, but a change needs a keyframe.
+    NeedsKeyframe,
+    /// Of a layer that is not shown.
+    Skip,
+}
+
+impl Selector {
+    pub(super) fn target(&self) -> Option<Layer> {
+        self.target
+    }
+
+    /// The layer that the viewer sees.
+    pub(super) fn shown(&self) -> Option<Layer> {
+        self.shown.as_ref().map(|shown| shown.layer)
+    }
+
+    /// Takes over a choice, `None` for no picture at all; true when the aim changed.
+    pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>) -> bool {
+        let better = self.shown.is_some() && choice > self.target;
+        if better && now < *self.up_since.get_or_insert(now) + UP_DWELL {
+            return false;
+        }
+        if !better || choice != self.target {
+            self.up_since = None;
+        }
+        if choice.is_none() {
+            self.shown = None;
+        }
+        std::mem::replace(&mut self.target, choice) != choice
+    }
+
+    /// The picture that was shown has ended: another track, or the camera was off.
+    pub(super) fn interrupt(&mut self) {
+        self.shown = None;
+    }
+
+    /// `continues`: the packet belongs to the RTP stream that is being shown.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        layer: Layer,
+        continues: bool,
+        starts_keyframe: bool,
+    ) -> Admission {
+        let Some(target) = self.target else { return Admission::Skip };
+        if !continues {
+            let stale = self.shown.as_ref().is_none_or(|shown| now.duration_since(shown.at) > STALE);
+            if layer > target || (layer < target && !stale) {
+                return Admission::Skip;
+            }
+            if !starts_keyframe {
+                return if layer == target { Admission::NeedsKeyframe } else { Admission::Skip };
+            }
+        }
+        self.shown = Some(Shown { layer, at: now });
+        Admission::Send
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Admission::{NeedsKeyframe, Send, Skip};
+    use Layer::{High, Low, Middle};
+
+    #[test]
+    fn the_old_layer_goes_on_until_a_keyframe_of_the_new_one() {
+        let now = Instant::now();
+        let mut selector = Selector::default();
+        selector.aim(now, Some(High));
+        assert_eq!(selector.admit(now, High, false, true), Send);
+        assert!(selector.aim(now, Some(Low)), "down at once");
+        assert_eq!(selector.admit(now, High, true, false), Send);
+        assert_eq!(selector.admit(now, Low, false, false), NeedsKeyframe);
+        assert_eq!(selector.admit(now, Middle, false, true), Skip);
+        assert_eq!(selector.admit(now, Low, false, true), Send);
+        assert_eq!(selector.shown(), Some(Low));
+        assert_eq!(selector.admit(now, High, false, true), Skip, "a late packet of the old layer");
+    }
+
+    #[test]
+    fn a_better_layer_is_aimed_at_after_a_second_of_being_affordable() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut selector = Selector::default();
+        selector.aim(start, Some(Low));
+        selector.admit(start, Low, false, true);
+        assert!(!selector.aim(at(0), Some(High)));
+        assert!(!selector.aim(at(900), Some(Low)), "a dip starts the wait again");
+        assert!(!selector.aim(at(1000), Some(High)));
+        assert!(!selector.aim(at(1999), Some(High)));
+        assert!(selector.aim(at(2000), Some(High)));
+    }
+
+    #[test]
+    fn a_picture_that_has_not_started_or_stands_still_takes_a_lower_layer() {
+        let start = Instant::now();
+        let mut selector = Selector::default();
+        selector.aim(start, Some(High));
+        assert_eq!(selector.admit(start, Low, false, true), Send);
+        assert_eq!(selector.admit(start, Middle, false, true), Skip, "Low is moving");
+        let later = start + Duration::from_secs(1);
+        assert_eq!(selector.admit(later, Middle, false, true), Send);
+    }
+
+    #[test]
+    fn without_a_choice_nothing_is_sent_and_the_next_picture_starts_at_once() {
+        let now = Instant::now();
+        let mut selector = Selector::default();
+        selector.aim(now, Some(High));
+        selector.admit(now, High, false, true);
+        assert!(selector.aim(now, None));
+        assert_eq!(selector.admit(now, High, true, true), Skip);
+        assert!(selector.aim(now, Some(High)), "no dwell for what was hidden");
+    }
+}

@@ -1,0 +1,135 @@
+import { zodResolver } from "@hookform/resolvers/zod";
+import { KeyRound, Plus } from "lucide-react";
+import { useState } from "react";
+
+import type { PasskeyView } from "../../api/trust";
+import { codeOf } from "../../lib/errors";
+import { problemsOf, useSummarisedForm } from "../../lib/form";
+import { useNow } from "../../lib/hooks";
+import { t } from "../../lib/i18n";
+import { day } from "../../lib/time";
+import { line, z } from "../../lib/validation";
+import { passkeysSupported } from "../../lib/webauthn";
+import { Button } from "../../ui/Button";
+import { Confirm } from "../../ui/Confirm";
+import { ErrorSummary } from "../../ui/ErrorSummary";
+import { TextField } from "../../ui/Field";
+import { Loaded } from "../../ui/Loaded";
+import { Section } from "../../ui/Section";
+import { SkeletonList } from "../../ui/Skeleton";
+import { useToast } from "../../ui/Toast";
+import { useAddPasskey, usePasskeys, useRemovePasskey } from "./passkeys";
+
+export function PasskeysSection() {
+  const passkeys = usePasskeys();
+  const [adding, setAdding] = useState(false);
+  return (
+    <Section title={t.settings.passkeysTitle} text={t.settings.passkeysText}>
+      <Loaded query={passkeys} loading={<SkeletonList rows={1} label={t.settings.passkeysLoading} />}>
+        {(all) =>
+          all.length === 0 ? (
+            <p>{t.settings.passkeysEmpty}</p>
+          ) : (
+            <ul className="flex flex-col divide-y divide-line">
+              {all.map((passkey) => (
+                <PasskeyRow key={passkey.id} passkey={passkey} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      {adding ? (
+        <AddPasskey onDone={() => setAdding(false)} />
+      ) : passkeysSupported() ? (
+        <Button variant="secondary" icon={Plus} className="self-start" onClick={() => setAdding(true)}>
+          {t.settings.passkeyAdd}
+        </Button>
+      ) : (
+        <p className="text-ink-soft">{t.errors.passkey_unsupported.title}.</p>
+      )}
+    </Section>
+  );
+}
+
+function PasskeyRow({ passkey: { id, label, created_at: created, last_used_at: used } }: { passkey: PasskeyView }) {
+  const now = useNow(60_000);
+  const remove = useRemovePasskey();
+  const toast = useToast();
+  const [asking, setAsking] = useState(false);
+  const confirm = async () => {
+    try {
+      await remove.mutateAsync(id);
+    } catch {
+      return; // Shown as the problem.
+    }
+    toast({ tone: "ok", text: t.settings.passkeyRemoved });
+  };
+  return (
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2.5">
+      <KeyRound aria-hidden className="size-5 shrink-0 text-ink-soft" />
+      <div className="min-w-0 flex-1 basis-40">
+        <p className="font-semibold break-words">{label}</p>
+        <p className="text-sm text-ink-soft">
+          {t.settings.passkeyMade(day(created, now))},{" "}
+          {used === null ? t.settings.passkeyNeverUsed : t.settings.passkeyUsed(day(used, now))}
+        </p>
+      </div>
+      <Button variant="quiet" aria-label={t.settings.passkeyRemoveLabel(label)} onClick={() => setAsking(true)}>
+        {t.settings.passkeyRemove}
+      </Button>
+      <Confirm
+        open={asking}
+        title={t.settings.passkeyRemoveTitle(label)}
+        text={t.settings.passkeyRemoveText}
+        confirm={t.settings.passkeyRemove}
+        keep={t.settings.passkeyRemoveKeep}
+        busy={remove.isPending}
+        problem={remove.isError ? t.errors[codeOf(remove.error)] : undefined}
+        onConfirm={() => void confirm()}
+        onClose={() => {
+          remove.reset();
+          setAsking(false);
+        }}
+      />
+    </li>
+  );
+}
+
+const FORM = z.object({ label: line(t.settings.passkeyLabelMissing, 60, t.settings.passkeyLabelLong) });
+
+function AddPasskey({ onDone }: { onDone: () => void }) {
+  const add = useAddPasskey();
+  const toast = useToast();
+  const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), { label: "" });
+  const submit = handleSubmit(({ label }) => {
+    if (add.isPending) return;
+    add.mutate(label, {
+      onSuccess: () => {
+        toast({ tone: "ok", text: t.settings.passkeyAdded });
+        onDone();
+      },
+    });
+  });
+  const problems = problemsOf(formState.errors, add.error);
+  return (
+    <form noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">
+      <ErrorSummary key={formState.submitCount} title={t.settings.passkeyFailed} problems={problems.all} />
+      <TextField
+        id="label"
+        label={t.settings.passkeyLabel}
+        hint={t.settings.passkeyLabelHint}
+        autoComplete="off"
+        error={problems.of("label")}
+        {...register("label")}
+      />
+      <div className="flex flex-wrap gap-3">
+        <Button type="submit" icon={KeyRound} busy={add.isPending}>
+          {t.settings.passkeyCreate}
+        </Button>
+        <Button variant="quiet" onClick={onDone}>
+          {t.settings.cancel}
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,112 @@
+import { Download, SearchX } from "lucide-react";
+import { useSearchParams } from "react-router";
+
+import type { AuditPageView } from "../../api/trust";
+import { useAudit, useAuditExport } from "../../features/admin/audit";
+import { type AuditFilter, filterOf, queryOf, sentenceOf } from "../../features/admin/auditFilter";
+import { AuditFilters } from "../../features/admin/AuditFilters";
+import { AuditRow } from "../../features/admin/AuditRow";
+import { codeOf } from "../../lib/errors";
+import { useNow, usePageTitle } from "../../lib/hooks";
+import { locale, t } from "../../lib/i18n";
+import { saveFile } from "../../lib/save";
+import { clockTime, day } from "../../lib/time";
+import { Button } from "../../ui/Button";
+import { EmptyState } from "../../ui/EmptyState";
+import { ErrorSummary } from "../../ui/ErrorSummary";
+import { Loaded } from "../../ui/Loaded";
+import { MoreButton } from "../../ui/MoreButton";
+import { PageHead } from "../../ui/PageHead";
+import { SkeletonList } from "../../ui/Skeleton";
+
+const HOUR_MS = 60 * 60_000;
+
+/** Filters as one sentence, a proof for every signed entry, export of what is shown. */
+export function Audit() {
+  usePageTitle(t.trail.title);
+  const [search, setSearch] = useSearchParams();
+  const filter = filterOf(search);
+  // "In the last 7 days" counts from the full hour, so that the pages of one answer fit together.
+  const query = queryOf(filter, Math.floor(useNow(60_000) / HOUR_MS) * HOUR_MS);
+  const audit = useAudit(query);
+  const set = (name: keyof AuditFilter, value: string) =>
+    setSearch(
+      (before) => {
+        if (value === "") before.delete(name);
+        else before.set(name, value);
+        return before;
+      },
+      { replace: true },
+    );
+  const entries = audit.data?.pages.flatMap((page) => page.items) ?? [];
+  const nameOf = (id: string) =>
+    entries.find((entry) => entry.actor === id)?.actor_name ??
+    entries.find((entry) => entry.patient === id)?.patient_name ??
+    id;
+  return (
+    <div className="flex flex-col gap-6">
+      <PageHead title={t.trail.title} text={t.trail.text} />
+      <div className="flex flex-col gap-3">
+        <p className="text-lg font-semibold text-balance" data-testid="audit-sentence" aria-live="polite">
+          {sentenceOf(filter, nameOf)}
+        </p>
+        <AuditFilters filter={filter} onChange={set} onReset={() => setSearch({}, { replace: true })} />
+      </div>
+      <Loaded query={audit} loading={<SkeletonList label={t.trail.loading} />}>
+        {({ pages }) => (
+          <div className="flex flex-col gap-4">
+            {pages[0] && <Standing page={pages[0]} query={query} />}
+            {entries.length === 0 ? (
+              <EmptyState icon={SearchX} title={t.trail.emptyTitle}>
+                {t.trail.emptyText}
+              </EmptyState>
+            ) : (
+              <ol className="divide-y divide-line rounded-card border border-line bg-surface shadow-soft">
+                {entries.map((entry) => (
+                  <AuditRow key={entry.seq} entry={entry} onPerson={set} />
+                ))}
+              </ol>
+            )}
+          </div>
+        )}
+      </Loaded>
+      <MoreButton query={audit} />
+    </div>
+  );
+}
+
+const NUMBER = new Intl.NumberFormat(locale);
+
+/** How long the trail is and how far it is signed, with the export. */
+function Standing({ page: { size, checkpoint }, query }: { page: AuditPageView; query: string }) {
+  const now = useNow(60_000);
+  const get = useAuditExport();
+  const save = (format: "csv" | "ndjson") =>
+    get.mutate({ format, query }, { onSuccess: (file) => saveFile(file, t.trail.exportFile(format)) });
+  const problem = get.error && t.errors[codeOf(get.error)];
+  return (
+    <>
+      <ErrorSummary
+        key={get.submittedAt}
+        title={t.trail.exportFailed}
+        problems={problem ? [{ message: `${problem.title}. ${problem.action}` }] : []}
+      />
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p className="text-ink-soft">
+          {t.trail.size(NUMBER.format(size))}{" "}
+          {checkpoint === null
+            ? t.trail.noCheckpoint
+            : t.trail.checkpoint(NUMBER.format(checkpoint.size), `${day(checkpoint.at, now)}, ${clockTime(checkpoint.at)}`)}
+        </p>
+        <div className="flex flex-wrap gap-3">
+          <Button variant="secondary" icon={Download} busy={get.isPending} onClick={() => save("csv")}>
+            {t.trail.exportCsv}
+          </Button>
+          <Button variant="secondary" icon={Download} busy={get.isPending} onClick={() => save("ndjson")}>
+            {t.trail.exportJson}
+          </Button>
+        </div>
+      </div>
+    </>
+  );
+}
