@@ -145,6 +145,7 @@ async fn open_keyring(config: &Config) -> anyhow::Result<Keyring> {
         KeyProvider::Vault => {
             let settings = VaultSettings {
                 url: keys.vault_url.clone(),
+                namespace: keys.vault_namespace.clone(),
                 mount: keys.vault_mount.clone(),
                 key: keys.vault_key.clone(),
                 token_file: keys.vault_token_file.clone(),

@@ -31,6 +31,8 @@ pub enum KeyProvider {
 pub struct KeysConfig {
     pub provider: KeyProvider,
     pub vault_url: String,
+    /// Vault Enterprise and OpenBao have namespaces; empty: none.
+    pub vault_namespace: String,
     /// Mount of the Transit engine.
     pub vault_mount: String,
     /// Name of the Transit key.
@@ -44,6 +46,7 @@ impl Default for KeysConfig {
         Self {
             provider: KeyProvider::File,
             vault_url: String::new(),
+            vault_namespace: String::new(),
             vault_mount: "transit".into(),
             vault_key: "auscult".into(),
             vault_token_file: PathBuf::new(),
@@ -224,8 +227,9 @@ impl Config {
         if !mail.smtp_url.is_empty() && !mail.from.contains('@') {
             return Err(("mail.from", "must be the address that mails come from".into()));
         }
-        if self.keys.provider == KeyProvider::Vault && !self.keys.vault_url.starts_with("http") {
-            return Err(("keys.vault_url", "must be an http(s) URL".into()));
+        if self.keys.provider == KeyProvider::Vault && !is_private(&self.keys.vault_url) {
+            let why = "must begin with https:// (http:// only to this machine: keys pass over it)";
+            return Err(("keys.vault_url", why.into()));
         }
         if self.audit.checkpoint_interval_s == 0 {
             return Err(("audit.checkpoint_interval_s", "must be at least 1".into()));
@@ -238,5 +242,38 @@ impl Config {
             ));
         }
         Ok(())
+    }
+}
+
+/// Whether nobody on the way can read what is sent to this URL.
+fn is_private(url: &str) -> bool {
+    let loopback = |rest: &str| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+    };
+    url.starts_with("https://") || url.strip_prefix("http://").is_some_and(loopback)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_travel_in_the_open_on_this_machine_only() {
+        for url in
+            ["https://vault.example:8200", "http://127.0.0.1:8200", "http://localhost/x", "http://[::1]:8200"]
+        {
+            assert!(is_private(url), "{url}");
+        }
+        for url in [
+            "",
+            "http://vault.example",
+            "http://127.0.0.1.evil.example",
+            "http://localhost@evil.example",
+            "ftp://localhost",
+        ] {
+            assert!(!is_private(url), "{url}");
+        }
     }
 }

@@ -22,16 +22,57 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub enum VaultError {
     #[error("keys.vault_url: not a URL with a host")]
     Url,
-    #[error("the key service does not answer (see the log)")]
-    Unavailable,
+    #[error(transparent)]
+    Trouble(#[from] VaultTrouble),
     #[error("keys.vault_key: {0}; make one with `vault write -f {1} derived=true`")]
     Unsuitable(&'static str, String),
+}
+
+/// The service's own trouble, which may pass; in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultTrouble {
+    #[error("keys.vault_token_file {path}: {error}", path = .path.display())]
+    Token { path: PathBuf, error: std::io::Error },
+    #[error("it does not answer")]
+    Silent(#[source] reqwest::Error),
+    #[error("it is sealed: unseal it")]
+    Sealed,
+    #[error(
+        "it refuses the token (403): keys.vault_token_file needs one that may encrypt, decrypt and rewrap with the key, \
+         read it, rotate it and change its config"
+    )]
+    Forbidden,
+    #[error("it answers with status {0}")]
+    Status(u16),
+    #[error("it does not answer as Vault does")]
+    Strange(#[source] reqwest::Error),
+}
+
+/// Why a request was not carried out.
+enum Refused {
+    /// It is about what was asked: the key, the ciphertext or its context is another one.
+    Asked,
+    Trouble(VaultTrouble),
+}
+
+impl From<Refused> for CryptoError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Asked => Self::DoesNotOpen,
+            Refused::Trouble(trouble) => {
+                tracing::error!(%trouble, "the key service cannot be used");
+                Self::Unavailable
+            }
+        }
+    }
 }
 
 /// What an operation needs of the configuration.
 #[derive(Clone)]
 pub struct VaultSettings {
     pub url: String,
+    /// Empty: none (Vault's community edition has none).
+    pub namespace: String,
     pub mount: String,
     pub key: String,
     /// Read for every request: an agent renews it.
@@ -80,7 +121,7 @@ impl Vault {
     pub(super) fn new(settings: VaultSettings) -> Result<Self, VaultError> {
         Url::parse(&settings.url).ok().filter(Url::has_host).ok_or(VaultError::Url)?;
         let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).build();
-        Ok(Self { client: client.map_err(|_| VaultError::Unavailable)?, settings })
+        Ok(Self { client: client.map_err(VaultTrouble::Silent)?, settings })
     }
 
     /// Is the key there, and of the right kind?
@@ -89,8 +130,8 @@ impl Vault {
         match self.info().await {
             Ok(KeyInfo { derived: true, .. }) => Ok(()),
             Ok(_) => Err(VaultError::Unsuitable("the key is not derived", path)),
-            Err(CryptoError::DoesNotOpen) => Err(VaultError::Unsuitable("there is no such key", path)),
-            Err(_) => Err(VaultError::Unavailable),
+            Err(Refused::Asked) => Err(VaultError::Unsuitable("there is no such key", path)),
+            Err(Refused::Trouble(trouble)) => Err(trouble.into()),
         }
     }
 
@@ -100,14 +141,16 @@ impl Vault {
 
     pub(super) async fn rotate(&self) -> Result<(), CryptoError> {
         let path = format!("keys/{}/rotate", self.settings.key);
-        self.send(self.client.post(self.address(&path)).json(&json!({}))).await.map(drop)
+        self.send(self.client.post(self.address(&path)).json(&json!({}))).await?;
+        Ok(())
     }
 
     /// Versions below `version` open nothing from now on.
     pub(super) async fn retire_below(&self, version: u32) -> Result<(), CryptoError> {
         let path = format!("keys/{}/config", self.settings.key);
         let body = json!({"min_decryption_version": version});
-        self.send(self.client.post(self.address(&path)).json(&body)).await.map(drop)
+        self.send(self.client.post(self.address(&path)).json(&body)).await?;
+        Ok(())
     }
 
     pub(super) async fn wrap(
@@ -155,34 +198,37 @@ impl Vault {
         Ok(data.batch_results.into_iter().map(|item| item.ciphertext.into_bytes()).collect())
     }
 
-    async fn info(&self) -> Result<KeyInfo, CryptoError> {
+    async fn info(&self) -> Result<KeyInfo, Refused> {
         let path = format!("keys/{}", self.settings.key);
         let answer = self.send(self.client.get(self.address(&path))).await?;
-        answer.json::<Answer<KeyInfo>>().await.map(|answer| answer.data).map_err(unusable)
+        answer.json::<Answer<KeyInfo>>().await.map(|answer| answer.data).map_err(strange)
     }
 
-    async fn ask<T: for<'de> Deserialize<'de>>(&self, verb: &str, body: &Value) -> Result<T, CryptoError> {
+    async fn ask<T: for<'de> Deserialize<'de>>(&self, verb: &str, body: &Value) -> Result<T, Refused> {
         let path = format!("{verb}/{}", self.settings.key);
         let answer = self.send(self.client.post(self.address(&path)).json(body)).await?;
-        answer.json().await.map_err(unusable)
+        answer.json().await.map_err(strange)
     }
 
-    /// `400` and `404` are about what was asked; everything else is the service's own trouble and may pass.
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CryptoError> {
-        let token = tokio::fs::read_to_string(&self.settings.token_file).await.map_err(|error| {
-            let path = self.settings.token_file.display();
-            tracing::error!(%path, %error, "keys.vault_token_file cannot be read");
-            CryptoError::Unavailable
-        })?;
-        let answer = request.header("X-Vault-Token", token.trim()).send().await.map_err(unusable)?;
-        match answer.status() {
-            status if status.is_success() => Ok(answer),
-            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(CryptoError::DoesNotOpen),
-            status => {
-                tracing::error!(status = status.as_u16(), "the key service refuses");
-                Err(CryptoError::Unavailable)
-            }
+    async fn send(&self, mut request: reqwest::RequestBuilder) -> Result<reqwest::Response, Refused> {
+        let VaultSettings { namespace, token_file: path, .. } = &self.settings;
+        let token = tokio::fs::read_to_string(path)
+            .await
+            .map_err(|error| Refused::Trouble(VaultTrouble::Token { path: path.clone(), error }))?;
+        let token = Zeroizing::new(token);
+        if !namespace.is_empty() {
+            request = request.header("X-Vault-Namespace", namespace);
         }
+        let answer = request.header("X-Vault-Token", token.trim()).send().await;
+        let answer = answer.map_err(|error| Refused::Trouble(VaultTrouble::Silent(error.without_url())))?;
+        let trouble = match answer.status() {
+            status if status.is_success() => return Ok(answer),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => return Err(Refused::Asked),
+            StatusCode::FORBIDDEN => VaultTrouble::Forbidden,
+            StatusCode::SERVICE_UNAVAILABLE => VaultTrouble::Sealed,
+            status => VaultTrouble::Status(status.as_u16()),
+        };
+        Err(Refused::Trouble(trouble))
     }
 
     fn address(&self, path: &str) -> String {
@@ -191,9 +237,8 @@ impl Vault {
     }
 }
 
-fn unusable(error: reqwest::Error) -> CryptoError {
-    tracing::error!(error = %error.without_url(), "the key service does not answer");
-    CryptoError::Unavailable
+fn strange(error: reqwest::Error) -> Refused {
+    Refused::Trouble(VaultTrouble::Strange(error.without_url()))
 }
 
 fn context(purpose: &str, place: &Place) -> String {

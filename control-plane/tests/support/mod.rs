@@ -4,6 +4,8 @@
 pub(crate) mod authenticator;
 pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod many_keys;
+pub(crate) mod vault;
 
 use std::net::SocketAddr;
 use std::time::Duration;
