@@ -17,6 +17,7 @@ use crate::crypto::signer::Signer;
 use crate::crypto::token::AccessTokens;
 use crate::domain::password::PasswordPolicy;
 use crate::domain::session::Revocation;
+use crate::erasures::ErasureLedger;
 use crate::http::routes::passkeys::Ceremonies;
 use crate::http::throttle::SignInThrottle;
 use crate::media::MediaNodes;
@@ -128,9 +129,11 @@ pub async fn open_store(config: &Config, clock: &Clock) -> anyhow::Result<(Store
     }
     let keyring = open_keyring(config).await?;
     let signer = Signer::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
-    let store = Store::open(&config.database_url(), &config.database.owner_url, keyring, clock.now())
-        .await
-        .context("database")?;
+    let erasures = ErasureLedger::new(config.data.erasure_ledger());
+    let store =
+        Store::open(&config.database_url(), &config.database.owner_url, keyring, erasures, clock.now())
+            .await
+            .context("database")?;
     Ok((store, signer))
 }
 

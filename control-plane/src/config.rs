@@ -80,11 +80,13 @@ pub struct DataConfig {
     pub folder: PathBuf,
     /// Keys. Empty: `keys` in the data folder.
     pub keys: PathBuf,
+    /// The list of erased people. Empty: `erasures.log` in the folder of the keys.
+    pub erasures: PathBuf,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { folder: "data".into(), keys: PathBuf::new() }
+        Self { folder: "data".into(), keys: PathBuf::new(), erasures: PathBuf::new() }
     }
 }
 
@@ -92,6 +94,15 @@ impl DataConfig {
     #[must_use]
     pub fn keys_folder(&self) -> PathBuf {
         if self.keys.as_os_str().is_empty() { self.folder.join("keys") } else { self.keys.clone() }
+    }
+
+    #[must_use]
+    pub fn erasure_ledger(&self) -> PathBuf {
+        if self.erasures.as_os_str().is_empty() {
+            self.keys_folder().join("erasures.log")
+        } else {
+            self.erasures.clone()
+        }
     }
 
     #[must_use]

@@ -8,6 +8,7 @@ pub mod config;
 pub mod crypto;
 pub mod demo;
 pub mod domain;
+pub mod erasures;
 pub mod error;
 pub mod gateway;
 pub mod http;

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod bearer;
+pub mod export;
 pub mod json;
 pub mod known_browser;
 pub mod layers;

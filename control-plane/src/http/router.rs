@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::openapi;
-use super::routes::{consultations, health, invites, passkeys, session, tokens, transcripts, users};
+use super::routes::{consultations, erasure, health, invites, passkeys, session, tokens, transcripts, users};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;
@@ -23,6 +23,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(session::routes())
         .merge(passkeys::routes())
         .merge(tokens::routes())
+        .merge(erasure::routes())
         .merge(users::routes())
         .merge(consultations::routes())
         .merge(invites::routes())

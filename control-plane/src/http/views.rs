@@ -35,6 +35,14 @@ pub struct GuestSignIn {
     pub name: String,
 }
 
+/// `POST /api/v1/account/erase`
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EraseAccount {
+    /// The person's own e-mail address, typed.
+    pub confirm: String,
+}
+
 /// `PUT /api/v1/availability`
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

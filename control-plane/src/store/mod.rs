@@ -9,6 +9,8 @@ mod audit_writer;
 mod clinical;
 mod clinics;
 mod consultations;
+mod erasure;
+mod export;
 mod invites;
 mod keys;
 mod lockout;
@@ -37,6 +39,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use consultations::ConsultationRecord;
+pub use export::{Export, ExportedAct, ExportedConsultation, ExportedNotice};
 pub use masters::{MasterState, MasterVersion};
 pub use one_time::OneTime;
 pub use participants::Participant;
@@ -55,6 +58,7 @@ use crate::crypto::keyring::{Keyring, Ticket};
 use crate::crypto::sealed::PatientKey;
 use crate::domain::audit::AuditEntry;
 use crate::domain::time::Timestamp;
+use crate::erasures::{ErasureLedger, LedgerError};
 use crate::ids::{TenantId, UserId};
 
 /// Why the store did not do it. Its text holds no value of any column.
@@ -91,6 +95,9 @@ pub enum StoreError {
     /// Nothing was changed.
     #[error("the database is busy")]
     Busy,
+    /// The list of erased people outside the database.
+    #[error("list of erasures: {0}")]
+    Erasures(#[from] LedgerError),
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
     #[error("database migration: {0}")]
@@ -135,6 +142,7 @@ pub struct Store {
     pool: AnyPool,
     engine: Engine,
     keys: Keyring,
+    erasures: ErasureLedger,
     /// Writers queue here, first come first served: `SQLite` has one at a time and would be polled, and PostgreSQL's
     /// connections would all be taken by writers.
     writers: Arc<Semaphore>,
@@ -199,6 +207,7 @@ impl Store {
             tenant,
             store: self.clone(),
             new_keys: HashMap::new(),
+            erased: Vec::new(),
             ticket,
             appended: 0,
             turn,
@@ -230,6 +239,8 @@ pub struct Tx {
     store: Store,
     /// Made in this transaction, by version: nobody else knows of them until it is kept.
     new_keys: HashMap<(UserId, u32), Arc<PatientKey>>,
+    /// Whose keys were destroyed in this transaction: once it is kept, no copy of them may be left.
+    erased: Vec<UserId>,
     ticket: Ticket,
     /// Entries of the audit log.
     appended: u64,
@@ -252,16 +263,22 @@ impl Tx {
 
     /// Keeps what was done without a line in the trail: only for what nobody can see and nothing depends on.
     async fn keep(self) -> Result<(), StoreError> {
-        let (failed, audit) = (self.store.failed.clone(), Arc::clone(&self.store.audit));
-        self.transaction.commit().await.map_err(|error| {
+        let Self { transaction, store, tenant, erased, appended, .. } = self;
+        transaction.commit().await.map_err(|error| {
             if is_io_error(&error) {
                 tracing::error!(%error, "a commit did not reach the disk");
-                failed.cancel();
+                store.failed.cancel();
                 return StoreError::DiskFailed;
             }
             StoreError::from(error)
         })?;
-        audit.grew(self.appended);
+        store.audit.grew(appended);
+        for person in &erased {
+            store.keys.forget(tenant, *person);
+        }
+        if !erased.is_empty() {
+            store.empty_journal().await;
+        }
         Ok(())
     }
 }

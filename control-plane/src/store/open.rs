@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Engine, SET_TENANT, Store, StoreError, parsed, postgres};
 use crate::crypto::keyring::Keyring;
 use crate::domain::time::Timestamp;
+use crate::erasures::ErasureLedger;
 use crate::ids::TenantId;
 
 /// One writes on `SQLite`, [`WRITERS`] on PostgreSQL, the others read.
@@ -38,28 +39,37 @@ impl Store {
     ///
     /// `url`: `sqlite://…` or `postgres://…`. On PostgreSQL its role must be one that row-level security binds, so the
     /// schema is brought up to date by another one, `owner_url`; empty: it has to be current already.
-    pub async fn open(url: &str, owner_url: &str, keys: Keyring, now: Timestamp) -> Result<Self, StoreError> {
+    pub async fn open(
+        url: &str,
+        owner_url: &str,
+        keys: Keyring,
+        erasures: ErasureLedger,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let engine = if url.starts_with("sqlite:") { Engine::Sqlite } else { Engine::Postgres };
         let pool = connect(url, engine).await?;
         if engine == Engine::Sqlite {
-            return Self::bring_up_to_date(pool, engine, keys, now).await;
+            let store = Self::bring_up_to_date(pool, engine, keys, erasures, now).await?;
+            store.replay_erasures(now).await?;
+            return Ok(store);
         }
         postgres::check_powers(&pool).await?;
         if !owner_url.is_empty() {
             let owner = connect(owner_url, engine).await?;
             postgres::check_different(&owner, &pool).await?;
-            let store = Self::bring_up_to_date(owner, engine, keys.clone(), now).await?;
+            let store = Self::bring_up_to_date(owner, engine, keys.clone(), erasures.clone(), now).await?;
             postgres::grant(&store.pool, &pool).await?;
             store.close().await;
         }
         postgres::check_schema(&pool, newest_version()).await?;
         postgres::check_guards(&pool).await?;
         let tenant = first_tenant(&pool, engine, now).await?;
-        let store = Self::over(pool, engine, keys, tenant);
+        let store = Self::over(pool, engine, keys, erasures, tenant);
         store.check_masters(now).await?;
         store.load_clinics(now).await?;
+        store.replay_erasures(now).await?;
         Ok(store)
     }
 
@@ -68,11 +78,12 @@ impl Store {
         pool: AnyPool,
         engine: Engine,
         keys: Keyring,
+        erasures: ErasureLedger,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         migrations().run(&pool).await?;
         let tenant = first_tenant(&pool, engine, now).await?;
-        let store = Self::over(pool, engine, keys, tenant);
+        let store = Self::over(pool, engine, keys, erasures, tenant);
         store.check_masters(now).await?;
         store.load_clinics(now).await?;
         store.seal_identities(now).await?;
@@ -81,7 +92,7 @@ impl Store {
         Ok(store)
     }
 
-    fn over(pool: AnyPool, engine: Engine, keys: Keyring, tenant: TenantId) -> Self {
+    fn over(pool: AnyPool, engine: Engine, keys: Keyring, erasures: ErasureLedger, tenant: TenantId) -> Self {
         let at_once = match engine {
             Engine::Sqlite => 1,
             Engine::Postgres => WRITERS,
@@ -91,6 +102,7 @@ impl Store {
             pool,
             engine,
             keys,
+            erasures,
             writers,
             tenant,
             clinics,

@@ -39,6 +39,7 @@ struct Key {
 
 impl Vault {
     /// With a derived key `auscult` and a plain one `plain`.
+    #[expect(clippy::disallowed_methods, reason = "it serves as long as its test runs")]
     pub(crate) async fn start() -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let key = |derived| Key { derived, versions: vec![random()], min_decryption_version: 1 };

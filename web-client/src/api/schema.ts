@@ -80,6 +80,12 @@ export type DoctorView = {
   specialty: string;
 };
 
+/** `POST /api/v1/account/erase` */
+export type EraseAccount = {
+  /** The person's own e-mail address, typed. */
+  confirm: string;
+};
+
 export type ErrorBody = {
   error: ErrorView;
 };
@@ -94,6 +100,77 @@ export type ErrorView = {
   /** A sentence for a person. */
   message: string;
   request_id: string;
+};
+
+export type ExportView = {
+  account: ExportedAccountView;
+  /** The person's own ones in full; a doctor's without what belongs to the patient. */
+  consultations: ExportedConsultationView[];
+  devices: ExportedDeviceView[];
+  exported_at: Timestamp;
+  notices: ExportedNoticeView[];
+  passkeys: ExportedPasskeyView[];
+  /** What the person did, and what others did with the person's data. */
+  trail: ExportedActView[];
+};
+
+export type ExportedAccountView = {
+  approved_at: Timestamp | null;
+  created_at: Timestamp;
+  email_verified_at: Timestamp | null;
+  user: UserView;
+};
+
+export type ExportedActView = {
+  action: string;
+  /** `usr_…`, `anonymous` or `server`. */
+  actor: string;
+  at: Timestamp;
+  outcome: string;
+  purpose: string;
+  role: string;
+  subject: string;
+};
+
+export type ExportedConsultationView = {
+  accepted_at: Timestamp | null;
+  doctor: UserId | null;
+  /** Empty unless the person is its patient. */
+  doctor_name: string;
+  ended_at: Timestamp | null;
+  id: ConsultationId;
+  patient: UserId;
+  /** Empty unless the person is its patient. */
+  reason: string;
+  requested_at: Timestamp;
+  specialty: string;
+  started_at: Timestamp | null;
+  state: ConsultationState;
+  /** Empty unless the person is its patient. */
+  transcript: TranscriptEntryView[];
+};
+
+export type ExportedDeviceView = {
+  address: string;
+  created_at: Timestamp;
+  device: string;
+  id: SessionId;
+  kind: SessionKind;
+  last_seen_at: Timestamp;
+};
+
+export type ExportedNoticeView = {
+  created_at: Timestamp;
+  id: NoticeId;
+  kind: string;
+  seen_at: Timestamp | null;
+  subject: string;
+};
+
+export type ExportedPasskeyView = {
+  created_at: Timestamp;
+  label: string;
+  last_used_at: Timestamp | null;
 };
 
 export type GuestSessionView = {
@@ -137,6 +214,8 @@ export type IssueTokens = {
 
 /** What somebody who has signed in has to do before they can work with consultations. */
 export type Must = "verify_email" | "await_approval" | "enrol_second_factor";
+
+export type NoticeId = string;
 
 /** How someone takes part. */
 export type ParticipantKind = "doctor" | "patient" | "guest";
@@ -200,6 +279,12 @@ export type SecondStepView = {
   challenge: string;
   methods: StepMethod[];
 };
+
+/** One sign-in of one browser. */
+export type SessionId = string;
+
+/** Who holds a session. */
+export type SessionKind = "browser" | "api";
 
 export type SessionView = {
   confirmed_until: Timestamp | null;

@@ -1,6 +1,7 @@
 //! Handlers, one file per resource.
 
 pub mod consultations;
+pub mod erasure;
 pub mod health;
 pub mod invites;
 pub mod passkeys;

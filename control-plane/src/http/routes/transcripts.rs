@@ -51,17 +51,19 @@ pub async fn read(
         consultation: record.into(),
         model: models.join(", "),
         demonstration: captions.iter().any(|kept| kept.caption.demonstration),
-        entries: captions.into_iter().map(entry).collect(),
+        entries: captions.into_iter().map(TranscriptEntryView::from).collect(),
     }))
 }
 
-fn entry(KeptCaption { speaker, kind, caption, .. }: KeptCaption) -> TranscriptEntryView {
-    TranscriptEntryView {
-        speaker,
-        kind,
-        start_ms: caption.start_ms,
-        end_ms: caption.end_ms,
-        state: caption.state,
-        text: caption.text.reveal().to_owned(),
+impl From<KeptCaption> for TranscriptEntryView {
+    fn from(KeptCaption { speaker, kind, caption, .. }: KeptCaption) -> Self {
+        Self {
+            speaker,
+            kind,
+            start_ms: caption.start_ms,
+            end_ms: caption.end_ms,
+            state: caption.state,
+            text: caption.text.reveal().to_owned(),
+        }
     }
 }
