@@ -42,7 +42,7 @@ async fn work(patient: &Client, first: String, done: &AtomicBool, requests: &Ato
         patient.post(&path("/cancel"), json!({})).await.expect(200);
         let body = json!({"reason": REASON, "specialty": ""});
         let next = patient.post("/api/v1/consultations", body).await.expect(201);
-        open = next["id"].as_str().unwrap().to_owned();
+        next["id"].as_str().unwrap().clone_into(&mut open);
         requests.fetch_add(3, Ordering::Relaxed);
     }
 }
