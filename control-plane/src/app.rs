@@ -10,7 +10,7 @@ use media_server::{JoinTokenVerifier, MediaServer};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, DATABASE_FILE, KeyProvider, master_keys_in_environment};
+use crate::config::{Config, KeyProvider, master_keys_in_environment};
 use crate::crypto::keyring::{Keyring, VaultSettings};
 use crate::crypto::password::Passwords;
 use crate::crypto::signer::Signer;
@@ -115,18 +115,8 @@ async fn watch_disk(store: Store, stopping: CancellationToken) {
 
 /// The part that commands without a server need too.
 pub async fn open_store(config: &Config, clock: &Clock) -> anyhow::Result<(Store, Signer)> {
-    let (folder, keys) = (&config.data.folder, config.data.keys_folder());
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("data.folder {}", folder.display()))?;
-    if config.database.url.is_empty() {
-        // SQLite gives its journals the mode of the database file.
-        let path = folder.join(DATABASE_FILE);
-        let created = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        created.with_context(|| format!("database {}", path.display()))?;
-    }
+    prepare_folder(config)?;
+    let keys = config.data.keys_folder();
     let keyring = open_keyring(config).await?;
     let signer = Signer::open(&keys).with_context(|| format!("keys in {}", keys.display()))?;
     let erasures = ErasureLedger::new(config.data.erasure_ledger());
@@ -135,6 +125,23 @@ pub async fn open_store(config: &Config, clock: &Clock) -> anyhow::Result<(Store
             .await
             .context("database")?;
     Ok((store, signer))
+}
+
+/// Makes the data folder and an empty database file, for their owner alone.
+pub fn prepare_folder(config: &Config) -> anyhow::Result<()> {
+    let folder = &config.data.folder;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("data.folder {}", folder.display()))?;
+    if config.database.url.is_empty() {
+        // SQLite gives its journals the mode of the database file.
+        let path = config.database_file();
+        let created = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        created.with_context(|| format!("database {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// The master keys, from where the configuration says.
@@ -163,6 +170,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::config::DATABASE_FILE;
 
     #[tokio::test]
     async fn nobody_else_on_the_machine_can_read_the_database() {

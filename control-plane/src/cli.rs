@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod keys;
 
 use std::io::{IsTerminal, Write};
@@ -54,6 +55,9 @@ enum Command {
     /// Master keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// The whole database in one sealed file.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Bring the database's schema up to date and stop.
     Migrate,
 }
@@ -182,6 +186,7 @@ impl Cli {
                 say(&format!("{clinic} answers at https://{host} after the next restart of the server."));
             }
             Command::Keys(command) => keys::run(&config, command).await?,
+            Command::Backup(command) => backup::run(&config, command).await?,
             Command::Migrate => {
                 let (store, _) = open_store(&config, &Clock::System).await?;
                 store.close().await;
@@ -293,6 +298,9 @@ mod tests {
             "auscult keys status",
             "auscult keys rotate",
             "auscult keys retire 1",
+            "auscult backup create --out today.backup --key-out backup.key",
+            "auscult backup verify today.backup --key backup.key",
+            "auscult backup restore today.backup --to data",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -251,11 +251,17 @@ impl Config {
         Ok(())
     }
 
+    /// The SQLite database, where no other is configured.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        self.data.folder.join(DATABASE_FILE)
+    }
+
     /// The configured database, else the SQLite file in the data folder.
     #[must_use]
     pub fn database_url(&self) -> String {
         if self.database.url.is_empty() {
-            format!("sqlite://{}?mode=rwc", self.data.folder.join(DATABASE_FILE).display())
+            format!("sqlite://{}?mode=rwc", self.database_file().display())
         } else {
             self.database.url.clone()
         }

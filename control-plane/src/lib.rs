@@ -1,6 +1,7 @@
 //! Auscult's control plane.
 
 pub mod app;
+pub mod backup;
 pub mod certificate;
 pub mod cli;
 pub mod clock;

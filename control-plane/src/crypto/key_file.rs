@@ -39,15 +39,24 @@ pub(super) fn load_or_create(folder: &Path, name: &str) -> Result<Zeroizing<[u8;
     load(folder, name)
 }
 
+/// The key of backups in `folder`, made when there is none.
+pub fn backup_key(folder: &Path) -> Result<Zeroizing<[u8; LENGTH]>, KeyFileError> {
+    load_or_create(folder, "backup.key")
+}
+
 /// Reads the key at `folder/name`.
 pub(super) fn load(folder: &Path, name: &str) -> Result<Zeroizing<[u8; LENGTH]>, KeyFileError> {
-    let path = folder.join(name);
-    let at = |source| KeyFileError::Io { path: path.clone(), source };
     refuse_access_by_others(folder)?;
-    refuse_access_by_others(&path)?;
-    let mut file = File::open(&path).map_err(at)?;
+    read(&folder.join(name))
+}
+
+/// Reads a key that lies anywhere, readable by its owner alone.
+pub fn read(path: &Path) -> Result<Zeroizing<[u8; LENGTH]>, KeyFileError> {
+    let at = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let wrong_length = || KeyFileError::Length { path: path.to_owned() };
+    refuse_access_by_others(path)?;
+    let mut file = File::open(path).map_err(at)?;
     let mut key = Zeroizing::new([0; LENGTH]);
-    let wrong_length = || KeyFileError::Length { path: path.clone() };
     if file.metadata().map_err(at)?.len() != LENGTH as u64 {
         return Err(wrong_length());
     }

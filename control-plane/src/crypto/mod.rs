@@ -10,6 +10,7 @@ pub mod password;
 pub mod sealed;
 pub mod secret;
 pub mod signer;
+pub mod stream;
 pub mod tenant_key;
 pub mod token;
 pub mod vault;

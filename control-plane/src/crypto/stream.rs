@@ -58,12 +58,7 @@ pub struct SealedWriter<W: Write> {
 
 impl<W: Write> SealedWriter<W> {
     /// Writes the header as it is. `salt`: random, part of the header.
-    pub fn new(
-        mut output: W,
-        key: &[u8; KEY_LEN],
-        salt: &[u8; SALT_LEN],
-        header: &[u8],
-    ) -> io::Result<Self> {
+    pub fn new(mut output: W, key: &[u8; KEY_LEN], salt: &[u8; SALT_LEN], header: &[u8]) -> io::Result<Self> {
         output.write_all(header)?;
         let chunks = Chunks::new(key, salt, header).map_err(io::Error::other)?;
         Ok(Self { chunks, buffer: Zeroizing::new(Vec::with_capacity(CHUNK + TAG)), output })

@@ -9,6 +9,7 @@ mod audit_writer;
 mod clinical;
 mod clinics;
 mod consultations;
+mod dump;
 mod erasure;
 mod export;
 mod invites;
@@ -39,6 +40,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use consultations::ConsultationRecord;
+pub use dump::{DumpError, LEFT_OUT, TABLES, check as check_dump, schema_version};
 pub use export::{Export, ExportedAct, ExportedConsultation, ExportedNotice};
 pub use masters::{MasterState, MasterVersion};
 pub use one_time::OneTime;

@@ -112,7 +112,7 @@ impl Store {
     }
 }
 
-async fn connect(url: &str, engine: Engine) -> Result<AnyPool, StoreError> {
+pub(super) async fn connect(url: &str, engine: Engine) -> Result<AnyPool, StoreError> {
     let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -125,7 +125,7 @@ async fn connect(url: &str, engine: Engine) -> Result<AnyPool, StoreError> {
 }
 
 /// What only one engine has: triggers on SQLite; triggers and row-level security on PostgreSQL. Idempotent.
-const fn engine_sql(engine: Engine) -> &'static str {
+pub(super) const fn engine_sql(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => include_str!("../../migrations/sqlite.sql"),
         Engine::Postgres => include_str!("../../migrations/postgres.sql"),
@@ -146,11 +146,11 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
     (2, "trust", include_str!("../../migrations/0002_trust.sql")),
 ];
 
-fn newest_version() -> i64 {
+pub(super) fn newest_version() -> i64 {
     MIGRATIONS.iter().map(|(version, _, _)| *version).max().unwrap_or(0)
 }
 
-fn migrations() -> Migrator {
+pub(super) fn migrations() -> Migrator {
     let all = MIGRATIONS.into_iter().map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
