@@ -134,6 +134,9 @@ impl Cli {
     /// Carries out the command; an error has been told when this returns.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        if let Err(error) = keep_memory_private() {
+            return fail(&error);
+        }
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return fail(&anyhow!(error).context("asynchronous runtime")),
@@ -195,6 +198,13 @@ impl Cli {
         }
         Ok(true)
     }
+}
+
+/// No core dumps, and no look into the memory by the user's other processes: it holds keys and what people say.
+fn keep_memory_private() -> anyhow::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).context("core dumps")?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("core dumps")
 }
 
 /// An account that signs in with a password.
