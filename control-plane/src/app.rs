@@ -4,11 +4,13 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use media_server::{JoinTokenVerifier, MediaServer};
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoints::Checkpoints;
 use crate::clock::Clock;
 use crate::config::{Config, KeyProvider, master_keys_in_environment};
 use crate::crypto::keyring::{Keyring, VaultSettings};
@@ -37,6 +39,7 @@ pub struct AppState {
     pub config: Config,
     pub clock: Clock,
     pub store: Store,
+    pub checkpoints: Checkpoints,
     pub passwords: Passwords,
     pub password_policy: PasswordPolicy,
     pub sign_ins: SignInThrottle,
@@ -76,6 +79,10 @@ impl App {
         let media = MediaNodes::Local(Arc::new(media));
         let stopping = tasks.stopping().clone();
         tasks.spawn("audit", store.clone().write_audit(metrics.audit.clone(), stopping));
+        let checkpoints = Checkpoints::open(&config, store.clone(), metrics.audit.clone())?;
+        let interval = Duration::from_secs(config.audit.checkpoint_interval_s);
+        let stopping = tasks.stopping().clone();
+        tasks.spawn("checkpoints", checkpoints.clone().keep_signing(clock.clone(), interval, stopping));
         tasks.spawn("storage", watch_disk(store.clone(), tasks.stopping().clone()));
         let hub =
             pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
@@ -90,11 +97,18 @@ impl App {
             config,
             clock,
             store,
+            checkpoints,
             media,
             metrics,
             tasks,
             hub,
         })))
+    }
+
+    /// The last of all, when nobody writes any more: a checkpoint of what was written, and the connections.
+    pub async fn close(&self) {
+        self.checkpoints.sign_all(self.clock.now()).await;
+        self.store.close().await;
     }
 
     /// Closes what an ended session, or all of a person's sessions, still has open: signalling sockets and their

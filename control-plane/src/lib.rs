@@ -3,6 +3,7 @@
 pub mod app;
 pub mod backup;
 pub mod certificate;
+pub mod checkpoints;
 pub mod cli;
 pub mod clock;
 pub mod config;

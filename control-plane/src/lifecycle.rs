@@ -57,7 +57,7 @@ impl Server {
         let is_kept = kept.await.is_ok();
         let finished = timeout_at(deadline, async {
             app.tasks.wait().await;
-            app.store.close().await;
+            app.close().await;
         });
         if finished.await.is_err() {
             tracing::warn!("the grace period is over, cutting off what is left");

@@ -42,6 +42,10 @@ pub struct AuditMetrics {
     pub batch_entries: Histogram,
     /// Entries that wait for the next one.
     pub queue_entries: IntGauge,
+    /// Checkpoints signed and written outside the database.
+    pub checkpoints_total: IntCounter,
+    /// Checkpoints that were not: the log is not what was signed, or the file or the database took none.
+    pub checkpoint_failures_total: IntCounter,
 }
 
 impl AuditMetrics {
@@ -62,6 +66,16 @@ impl AuditMetrics {
                 registry,
                 "auscult_audit_queue_entries",
                 "Audit entries that wait for the next transaction of the group commit.",
+            ),
+            checkpoints_total: counter(
+                registry,
+                "auscult_audit_checkpoints_total",
+                "Checkpoints of the audit log, signed and written outside the database.",
+            ),
+            checkpoint_failures_total: counter(
+                registry,
+                "auscult_audit_checkpoint_failures_total",
+                "Checkpoints that were due and not signed or not written.",
             ),
         }
     }
@@ -178,6 +192,6 @@ mod tests {
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 13);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 15);
     }
 }

@@ -70,6 +70,15 @@ impl Default for AuditConfig {
     }
 }
 
+impl Config {
+    /// Where signed checkpoints of the audit log are appended to.
+    #[must_use]
+    pub fn checkpoints_folder(&self) -> PathBuf {
+        let configured = &self.audit.checkpoints;
+        if configured.as_os_str().is_empty() { self.data.folder.join("checkpoints") } else { configured.clone() }
+    }
+}
+
 /// The `[accounts]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,4 +1,4 @@
-//! Key files: `master.key` and its later versions, `signing.key`, `backup.key`. 32 raw bytes each, mode 0600, in a
+//! Key files: `master.key` and its later versions, `signing.key`, `audit.key`, `backup.key`. 32 raw bytes each, mode 0600, in a
 //! folder of mode 0700. Made when first needed, never overwritten.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};

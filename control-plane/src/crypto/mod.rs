@@ -5,6 +5,7 @@ mod key_cache;
 pub mod key_file;
 pub mod keyring;
 mod master;
+pub mod note;
 pub mod passkey;
 pub mod password;
 pub mod sealed;

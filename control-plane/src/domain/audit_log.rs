@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::merkle::{Frontier, Hash, leaf_hash};
+use super::merkle::{Frontier, Hash, Head, leaf_hash};
 
 /// First byte of what is hashed. A new field means a new version; entries keep the one they were hashed with.
 const VERSION: u8 = 1;
@@ -84,10 +84,12 @@ pub enum Fault {
     Root { seq: i64 },
     #[error("the head of the log does not fit its {size} entries")]
     Head { size: i64 },
+    #[error("entry {seq} or one before it, after {after}, is not what was signed")]
+    Fork { after: i64, seq: i64 },
 }
 
 impl Fault {
-    /// The first entry that is wrong; for the head, the last one.
+    /// The first entry that is wrong, or may be; for the head, the last one.
     #[must_use]
     pub const fn seq(&self) -> i64 {
         match self {
@@ -95,6 +97,7 @@ impl Fault {
                 *seq
             }
             Self::Head { size } => *size,
+            Self::Fork { after, .. } => *after + 1,
         }
     }
 }
@@ -153,6 +156,63 @@ impl Follower {
             std::cmp::Ordering::Equal if frontier != self.tree.to_bytes() => Err(Fault::Head { size }),
             std::cmp::Ordering::Equal => Ok(()),
         }
+    }
+}
+
+/// Follows a log and compares it with everything that was signed about it.
+pub struct Inspection {
+    follower: Follower,
+    /// What is left to compare, smallest last.
+    signed: Vec<Head>,
+    /// Entries up to here are those that were signed.
+    agreed: i64,
+}
+
+impl Inspection {
+    /// From an entry of which everything before is known to be right; `signed` in any order.
+    #[must_use]
+    pub fn new(from: Frontier, mut signed: Vec<Head>) -> Self {
+        signed.sort_by_key(|head| std::cmp::Reverse(head.size));
+        let agreed = from.size() as i64;
+        Self { follower: Follower::from(from), signed, agreed }
+    }
+
+    #[must_use]
+    pub const fn tree(&self) -> &Frontier {
+        self.follower.tree()
+    }
+
+    /// The `seq` of the next entry.
+    #[must_use]
+    pub const fn next(&self) -> i64 {
+        self.follower.next()
+    }
+
+    pub fn follow(&mut self, row: &HashedEntry) -> Result<(), Fault> {
+        self.follower.follow(row)?;
+        self.compare()
+    }
+
+    /// After the last row: as [`Follower::end`], and nothing was signed beyond it.
+    pub fn end(mut self, size: i64, frontier: &[u8]) -> Result<Frontier, Fault> {
+        self.compare()?;
+        self.follower.end(size, frontier)?;
+        match self.signed.pop() {
+            Some(_) => Err(Fault::Missing { seq: self.next() }),
+            None => Ok(self.follower.tree),
+        }
+    }
+
+    fn compare(&mut self) -> Result<(), Fault> {
+        let size = self.tree().size();
+        while let Some(head) = self.signed.pop_if(|head| head.size <= size) {
+            let seq = head.size as i64;
+            if head.size < size || head.root != self.tree().root() {
+                return Err(Fault::Fork { after: self.agreed, seq });
+            }
+            self.agreed = seq;
+        }
+        Ok(())
     }
 }
 
@@ -243,5 +303,37 @@ mod tests {
         assert_eq!(follower.end(4, &frontier), Err(Fault::Missing { seq: 4 }));
         assert_eq!(follower.end(2, &frontier), Err(Fault::Surplus { seq: 3 }));
         assert_eq!(follower.end(3, &frontier[1..]), Err(Fault::Head { size: 3 }));
+    }
+
+    fn inspect(rows: &[HashedEntry], signed: Vec<Head>) -> Result<(), Fault> {
+        let mut inspection = Inspection::new(Frontier::default(), signed);
+        rows.iter().try_for_each(|row| inspection.follow(row))?;
+        let (size, frontier) = (inspection.tree().size() as i64, inspection.tree().to_bytes());
+        inspection.end(size, &frontier).map(|_| ())
+    }
+
+    #[test]
+    fn a_log_that_was_written_anew_is_found_between_the_checkpoints_around_the_change() {
+        let head = |size: usize| {
+            let root = log(9)[size - 1].root.clone().unwrap();
+            Head { size: size as u64, root: root.try_into().unwrap() }
+        };
+        let signed = || vec![head(6), head(2), head(9), head(6)];
+        assert_eq!(inspect(&log(9), signed()), Ok(()));
+        assert_eq!(inspect(&log(12), signed()), Ok(()));
+        let mut tree = Frontier::default();
+        let rewritten = |seq| {
+            let outcome = if seq == 4 { "denied" } else { "done" };
+            let entry = LogEntry { outcome: outcome.into(), ..entry(seq) };
+            let leaf = entry.leaf();
+            tree.append(leaf);
+            HashedEntry { entry, leaf: Some(leaf.to_vec()), root: Some(tree.root().to_vec()) }
+        };
+        let other: Vec<_> = (1..=12).map(rewritten).collect();
+        assert_eq!(inspect(&other, Vec::new()), Ok(()), "nothing but a checkpoint can tell");
+        assert_eq!(inspect(&other, signed()), Err(Fault::Fork { after: 2, seq: 6 }));
+        assert_eq!(inspect(&log(7), signed()), Err(Fault::Missing { seq: 8 }));
+        let two_roots = vec![head(6), Head { root: [7; 32], ..head(6) }];
+        assert!(matches!(inspect(&log(9), two_roots), Err(Fault::Fork { seq: 6, .. })));
     }
 }

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod audit_log;
+pub mod checkpoint;
 pub mod clinical;
 pub mod consultation;
 pub mod lockout;

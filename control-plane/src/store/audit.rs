@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Store, StoreError, Tx};
+use super::{Engine, Store, StoreError, Tx};
 use crate::domain::audit::{Agent, AuditEntry};
 use crate::domain::audit_log::{HashedEntry, LogEntry};
 use crate::domain::merkle::Frontier;
@@ -54,6 +54,16 @@ impl LogHead {
 }
 
 impl Store {
+    /// A transaction that reads one state of the clinic's rows, whatever is written meanwhile.
+    pub async fn snapshot(&self, tenant: TenantId) -> Result<Tx, StoreError> {
+        let ticket = self.keys.ticket();
+        let transaction = match self.engine {
+            Engine::Sqlite => self.pool.begin().await?,
+            Engine::Postgres => self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+        };
+        self.enter(tenant, transaction, None, ticket).await
+    }
+
     /// Entries that go with no other write, at once.
     pub(super) async fn record_all(
         &self,

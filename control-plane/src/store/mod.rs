@@ -6,6 +6,7 @@
 
 mod audit;
 mod audit_writer;
+mod checkpoints;
 mod clinical;
 mod clinics;
 mod consultations;
@@ -39,6 +40,7 @@ use sqlx::{Any, AnyPool, Row, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+pub use checkpoints::SignedHead;
 pub use consultations::ConsultationRecord;
 pub use dump::{DumpError, LEFT_OUT, TABLES, check as check_dump, schema_version};
 pub use export::{Export, ExportedAct, ExportedConsultation, ExportedNotice};

@@ -91,7 +91,7 @@ impl TestApp {
         self.app.tasks.stopping().cancel();
         self.app.media.shutdown().await;
         self.app.tasks.wait().await;
-        self.app.store.close().await;
+        self.app.close().await;
     }
 
     /// Somebody with the database in their hands: the file, or PostgreSQL's superuser.
