@@ -75,7 +75,11 @@ impl Config {
     #[must_use]
     pub fn checkpoints_folder(&self) -> PathBuf {
         let configured = &self.audit.checkpoints;
-        if configured.as_os_str().is_empty() { self.data.folder.join("checkpoints") } else { configured.clone() }
+        if configured.as_os_str().is_empty() {
+            self.data.folder.join("checkpoints")
+        } else {
+            configured.clone()
+        }
     }
 }
 

@@ -85,10 +85,8 @@ impl Verifier {
         let (text, signatures) = note.split_at(at);
         let mut found = Err(NoteError::OtherKey);
         for line in signatures.trim_start_matches('\n').lines() {
-            let (name, blob) = line
-                .strip_prefix("— ")
-                .and_then(|rest| rest.split_once(' '))
-                .ok_or(NoteError::Malformed)?;
+            let (name, blob) =
+                line.strip_prefix("— ").and_then(|rest| rest.split_once(' ')).ok_or(NoteError::Malformed)?;
             let blob = BASE64.decode(blob).map_err(|_| NoteError::Malformed)?;
             let (id, signature) = blob.split_at_checked(KEY_ID_LEN).ok_or(NoteError::Malformed)?;
             if name != self.name || id != self.id() {
@@ -122,9 +120,11 @@ impl FromStr for Verifier {
     fn from_str(text: &str) -> Result<Self, NoVerifier> {
         let mut parts = text.splitn(3, '+');
         let (name, id, key) = (parts.next(), parts.next(), parts.next());
-        let (name, id, key) = name.zip(id).zip(key).map(|((name, id), key)| (name, id, key)).ok_or(NoVerifier)?;
+        let (name, id, key) =
+            name.zip(id).zip(key).map(|((name, id), key)| (name, id, key)).ok_or(NoVerifier)?;
         let typed = BASE64.decode(key).map_err(|_| NoVerifier)?;
-        let public = typed.strip_prefix(&[ALGORITHM]).ok_or(NoVerifier)?.try_into().map_err(|_| NoVerifier)?;
+        let public =
+            typed.strip_prefix(&[ALGORITHM]).ok_or(NoVerifier)?.try_into().map_err(|_| NoVerifier)?;
         let verifier = Self { name: name.to_owned(), public };
         let fits = !name.is_empty() && hex::encode(verifier.id()) == id;
         fits.then_some(verifier).ok_or(NoVerifier)
@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn a_key_with_a_typing_mistake_is_none() {
-        for bad in ["", "x", "PeterNeumann", &KEY.replace("c74f", "c74e"), &KEY.replace("ARpc", "Ahpc"), &KEY[..60]] {
+        for bad in
+            ["", "x", "PeterNeumann", &KEY.replace("c74f", "c74e"), &KEY.replace("ARpc", "Ahpc"), &KEY[..60]]
+        {
             assert_eq!(bad.parse::<Verifier>(), Err(NoVerifier), "{bad}");
         }
     }

@@ -189,8 +189,8 @@ impl Inspection {
     }
 
     pub fn follow(&mut self, row: &HashedEntry) -> Result<(), Fault> {
-        self.follower.follow(row)?;
-        self.compare()
+        self.compare()?;
+        self.follower.follow(row)
     }
 
     /// After the last row: as [`Follower::end`], and nothing was signed beyond it.

@@ -79,13 +79,12 @@ mod tests {
         let cut: Vec<_> = notes(file).collect();
         assert_eq!(
             cut,
-            [
-                (1, "auscult/ten_1\n1\nA=\n\n— x\n"),
-                (6, "auscult/te\n"),
-                (7, "auscult/ten_1\n2\nB=\n\n— y\n")
-            ]
+            [(1, "auscult/ten_1\n1\nA=\n\n— x\n"), (6, "auscult/te\n"), (7, "auscult/ten_1\n2\nB=\n\n— y\n")]
         );
-        assert_eq!(notes("junk\nauscult/ten_1\n").collect::<Vec<_>>(), [(1, "junk\n"), (2, "auscult/ten_1\n")]);
+        assert_eq!(
+            notes("junk\nauscult/ten_1\n").collect::<Vec<_>>(),
+            [(1, "junk\n"), (2, "auscult/ten_1\n")]
+        );
         assert_eq!(notes("").count(), 0);
     }
 }

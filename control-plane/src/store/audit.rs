@@ -59,7 +59,9 @@ impl Store {
         let ticket = self.keys.ticket();
         let transaction = match self.engine {
             Engine::Sqlite => self.pool.begin().await?,
-            Engine::Postgres => self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            Engine::Postgres => {
+                self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?
+            }
         };
         self.enter(tenant, transaction, None, ticket).await
     }

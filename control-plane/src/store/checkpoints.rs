@@ -11,7 +11,8 @@ const INSERT: &str =
     "INSERT INTO checkpoints (tenant_id, size, note, frontier, created_at) VALUES ($1, $2, $3, $4, $5)";
 const NEWEST: &str = "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1
                        ORDER BY size DESC LIMIT 1";
-const PAGE: &str = "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1 AND size > $2
+const PAGE: &str =
+    "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1 AND size > $2
                      ORDER BY size LIMIT 1000";
 
 /// A signed checkpoint.
@@ -35,10 +36,8 @@ impl SignedHead {
 
 impl Tx {
     pub async fn newest_checkpoint(&mut self) -> Result<Option<SignedHead>, StoreError> {
-        let row = sqlx::query(NEWEST)
-            .bind(self.tenant.to_string())
-            .fetch_optional(&mut *self.transaction)
-            .await?;
+        let row =
+            sqlx::query(NEWEST).bind(self.tenant.to_string()).fetch_optional(&mut *self.transaction).await?;
         row.map(|row| signed_head(&row)).transpose()
     }
 
