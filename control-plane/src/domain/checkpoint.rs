@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(text, "auscult/ten_1\n7\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n");
         assert_eq!(Checkpoint::parse(&text), Some(checkpoint()));
         assert_eq!(Checkpoint::parse(&(text.clone() + "extension\n")), Some(checkpoint()));
-        for bad in ["\n7", "\n07", "\n+7", "\n-7", "\n", "\n7\nCQk="] {
+        for bad in ["\n7x", "\n07", "\n+7", "\n-7", "\n", "\n7\nCQk="] {
             assert_eq!(Checkpoint::parse(&text.replacen("\n7", bad, 1)), None, "{bad:?}");
         }
     }
