@@ -1,16 +1,20 @@
-//! The one public port: TLS, then HTTP. What a connection speaks is decided once, in [`Gateway::speak`], after the
-//! handshake; so far everything is HTTP (1.1 and 2, with WebSocket upgrades).
+//! The one public port: TLS, then HTTP. What a connection speaks is decided once: its first byte says whether it is TLS
+//! at all (plain HTTP is told where we are, and nothing else), and after the handshake [`Gateway::speak`] goes on. So far
+//! everything is HTTP (1.1 and 2, with WebSocket upgrades).
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
@@ -112,12 +116,24 @@ impl Gateway {
     async fn connection(&self, stream: TcpStream, peer: SocketAddr, router: Router) {
         // Signalling messages are small and urgent.
         let _ = stream.set_nodelay(true);
-        let handshake = tokio::time::timeout(self.handshake_timeout, self.tls.accept(stream));
-        match self.tasks.stopping().run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.speak(stream, peer, router).await,
+        let opening = tokio::time::timeout(self.handshake_timeout, self.open(stream));
+        match self.tasks.stopping().run_until_cancelled(opening).await {
+            Some(Ok(Ok(Some(stream)))) => self.speak(stream, peer, router).await,
             Some(Ok(Err(_)) | Err(_)) => self.metrics.gateway_handshake_failures_total.inc(),
-            None => {}
+            Some(Ok(Ok(None))) | None => {}
         }
+    }
+
+    /// The TLS handshake; `None` for somebody who spoke plain HTTP and has been answered.
+    async fn open(&self, stream: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+        let mut first = [0];
+        let count = stream.peek(&mut first).await?;
+        // A method begins with a capital letter, no TLS record does (RFC 9110 section 9.1, RFC 8446 section 5.1).
+        if count == 1 && first[0].is_ascii_uppercase() {
+            send_to_https(stream).await;
+            return Ok(None);
+        }
+        self.tls.accept(stream).await.map(Some)
     }
 
     async fn speak(&self, stream: TlsStream<TcpStream>, peer: SocketAddr, router: Router) {
@@ -144,4 +160,30 @@ impl Gateway {
             let _ = connection.await;
         }
     }
+}
+
+/// Answers one plain HTTP request with our address over TLS. Nothing else in it is looked at.
+async fn send_to_https(stream: TcpStream) {
+    let service = service_fn(async |request: Request<Incoming>| Ok::<_, Infallible>(redirect(&request)));
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().keep_alive(false);
+    // The client's errors, as above.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// 308 (RFC 9110 section 15.4.9): the same method again, over TLS. No `Strict-Transport-Security`, which counts over TLS
+/// only (RFC 6797 section 7.2).
+fn redirect<B>(request: &Request<B>) -> Response<Body> {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if let Some(authority) = authority.filter(|authority| !authority.as_str().contains('@'))
+        && let Ok(location) = format!("https://{authority}{path}").parse()
+    {
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }

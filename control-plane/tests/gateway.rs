@@ -108,15 +108,17 @@ async fn a_port_that_is_taken_is_said_in_a_sentence() {
 async fn whoever_does_not_finish_the_handshake_is_dropped() {
     let live = Live::start_with(HttpConfig { handshake_timeout_s: 1, ..HttpConfig::default() }).await;
     let mut silent = TcpStream::connect(live.address).await.unwrap();
-    let mut plain = TcpStream::connect(live.address).await.unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    for stream in [&mut silent, &mut plain] {
+    let mut noise = TcpStream::connect(live.address).await.unwrap();
+    noise.write_all(b"\0\x01 neither TLS nor HTTP").await.unwrap();
+    let mut half = TcpStream::connect(live.address).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nHost: local").await.unwrap();
+    for stream in [&mut silent, &mut noise, &mut half] {
         let mut rest = Vec::new();
         let ended = timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
         assert!(ended.is_ok(), "still open");
         assert!(!rest.starts_with(b"HTTP"), "nothing is served without TLS");
     }
-    assert_eq!(live.app.app.metrics.gateway_handshake_failures_total.get(), 2);
+    assert_eq!(live.app.app.metrics.gateway_handshake_failures_total.get(), 3);
 }
 
 #[tokio::test]

@@ -246,6 +246,12 @@ impl Client {
         request.body(body).unwrap()
     }
 
+    /// For answers that are no text, or whose body does not matter.
+    pub(crate) async fn send_for_headers(&self, request: Request<Body>) -> (u16, HeaderMap) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        (response.status().as_u16(), response.headers().clone())
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
