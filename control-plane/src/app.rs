@@ -22,6 +22,7 @@ use crate::domain::session::Revocation;
 use crate::erasures::ErasureLedger;
 use crate::http::routes::passkeys::Ceremonies;
 use crate::http::throttle::SignInThrottle;
+use crate::live::{self, Live};
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::signalling::hub::Hub;
@@ -50,6 +51,7 @@ pub struct AppState {
     pub tasks: Tasks,
     pub tickets: Tickets,
     pub hub: Hub,
+    pub live: Live,
     pub lobby: Lobby,
 }
 
@@ -84,6 +86,10 @@ impl App {
         let stopping = tasks.stopping().clone();
         tasks.spawn("checkpoints", checkpoints.clone().keep_signing(clock.clone(), interval, stopping));
         tasks.spawn("storage", watch_disk(store.clone(), tasks.stopping().clone()));
+        let live = Live::new(clock.clone());
+        live::expect_doctors(&live, &store).await.context("availability")?;
+        let stopping = tasks.stopping().clone();
+        tasks.spawn("presence", live::watch_presence(live.clone(), store.clone(), stopping));
         let hub =
             pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
         Ok(Self(Arc::new(AppState {
@@ -102,6 +108,7 @@ impl App {
             metrics,
             tasks,
             hub,
+            live,
         })))
     }
 
@@ -112,9 +119,10 @@ impl App {
     }
 
     /// Closes what an ended session, or all of a person's sessions, still has open: signalling sockets and their
-    /// media, and tickets for more. The sessions themselves have been ended in the database before.
+    /// media, live events, and tickets for more. The sessions themselves have been ended in the database before.
     pub async fn revoke(&self, ended: Revocation) {
         self.tickets.void(ended);
+        self.live.revoke(ended);
         self.hub.revoke(ended).await;
     }
 }

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod http;
 pub mod ids;
 pub mod lifecycle;
+pub mod live;
 pub mod media;
 pub mod metrics;
 pub mod model;

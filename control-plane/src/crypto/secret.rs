@@ -16,8 +16,28 @@ pub fn hash(secret: &str) -> String {
     hex::encode(digest(&SHA256, secret.as_bytes()))
 }
 
+/// A password for somebody to type: 100 random bits as five groups of four characters that are hard to confuse.
+pub fn readable_password() -> Result<String, CryptoError> {
+    const ALPHABET: [char; 32] = [
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v',
+        'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7', '8', '9',
+    ];
+    let random = random::<20>()?;
+    let characters: Vec<char> =
+        random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32))).copied().collect();
+    let groups: Vec<String> = characters.chunks(4).map(|group| group.iter().collect()).collect();
+    Ok(groups.join("-"))
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn passwords_are_long_and_differ() {
+        let (one, two) = (super::readable_password().unwrap(), super::readable_password().unwrap());
+        assert_eq!(one.len(), 24);
+        assert_ne!(one, two);
+    }
+
     #[test]
     fn secrets_are_long_and_their_hash_is_sha256() {
         let (one, two) = (super::generate().unwrap(), super::generate().unwrap());

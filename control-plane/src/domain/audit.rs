@@ -69,6 +69,7 @@ actions! {
     TokenReused => "token.reuse",
     // the clinic
     AvailabilitySet => "availability.set",
+    NoticeSeen => "notice.see",
     DashboardRead => "dashboard.read",
     PatientsListed => "patient.list",
     PatientRead => "patient.read",

@@ -11,6 +11,7 @@ pub mod merkle;
 pub mod one_time;
 pub mod password;
 pub mod refresh;
+pub mod search;
 pub mod session;
 pub mod time;
 pub mod totp;

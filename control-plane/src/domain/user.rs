@@ -63,6 +63,40 @@ impl Availability {
     }
 }
 
+/// Where an account stands; the first that applies, from the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountState {
+    Active,
+    /// A doctor whom no administrator has verified yet.
+    Pending,
+    /// The address is not known to be their own.
+    Unverified,
+    Deactivated,
+    Erased,
+}
+
+impl AccountState {
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::Pending, Self::Unverified, Self::Deactivated, Self::Erased];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Unverified => "unverified",
+            Self::Deactivated => "deactivated",
+            Self::Erased => "erased",
+        }
+    }
+
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
 /// One account. Holds a name, so it is neither `Debug` nor `Display`.
 #[derive(Clone)]
 pub struct User {

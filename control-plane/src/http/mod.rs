@@ -7,6 +7,7 @@ pub mod json;
 pub mod known_browser;
 pub mod layers;
 pub mod openapi;
+pub mod path;
 pub mod pending;
 pub mod router;
 pub mod routes;

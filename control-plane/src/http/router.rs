@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::openapi;
-use super::routes::{consultations, erasure, health, invites, passkeys, session, tokens, transcripts, users};
+use super::routes::{admin_users, consultations, erasure, events, health, invites, passkeys, session, tokens, transcripts, users};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;
@@ -24,7 +24,9 @@ fn described() -> OpenApiRouter<App> {
         .merge(passkeys::routes())
         .merge(tokens::routes())
         .merge(erasure::routes())
+        .merge(events::routes())
         .merge(users::routes())
+        .merge(admin_users::routes())
         .merge(consultations::routes())
         .merge(invites::routes())
         .merge(transcripts::routes())

@@ -4,6 +4,7 @@
 //! a `Tx` undoes it, so nothing is kept or shown without its line in the trail.
 #![expect(clippy::disallowed_methods, reason = "the one home of SQL")]
 
+mod accounts;
 mod audit;
 mod audit_writer;
 mod checkpoints;
@@ -41,10 +42,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use checkpoints::SignedHead;
+pub use accounts::{Account, AccountFilter, AccountRules};
 pub use consultations::ConsultationRecord;
 pub use dump::{DumpError, LEFT_OUT, TABLES, check as check_dump, schema_version};
 pub use export::{Export, ExportedAct, ExportedConsultation, ExportedNotice};
 pub use masters::{MasterState, MasterVersion};
+pub use notices::Notice;
 pub use one_time::OneTime;
 pub use participants::Participant;
 pub use passkeys::Passkey;

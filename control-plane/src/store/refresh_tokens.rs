@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::users::availability;
 use super::{
     LiveSession, NewSession, Store, StoreError, Tx, changed_one, named, parsed, parsed_option, time_option,
 };
@@ -24,8 +25,9 @@ macro_rules! select {
         concat!(
             "SELECT r.id AS token_id, r.role AS token_role, r.access_used_at,
                     s.id AS session_id, s.created_at, s.last_seen_at, s.authenticated_at, s.second_factor,
-                    u.id AS user_id, u.identity, u.identity_version, u.role, u.specialty, u.availability,
-                    u.email_verified_at, u.approved_at, u.deactivated_at
+                    u.id AS user_id, u.identity, u.identity_version, u.role, u.specialty, ",
+            availability!(),
+            ", u.email_verified_at, u.approved_at, u.deactivated_at
                FROM refresh_tokens r
                JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id
                JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id

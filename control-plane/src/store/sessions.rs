@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::users::availability;
 use super::{Store, StoreError, Tx, changed_one, named, parsed, time};
 use crate::crypto::secret;
 use crate::domain::session::{Liveness, SEEN_EVERY, SecondFactor, SessionKind, SessionLimits};
@@ -15,13 +16,14 @@ use crate::ids::{SessionId, TenantId, UserId};
 const INSERT: &str = "INSERT INTO sessions (tenant_id, id, user_id, secret_hash, created_at, last_seen_at,
                                             authenticated_at, kind, device, address, second_factor)
                       VALUES ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9)";
-const BY_SECRET: &str =
+const BY_SECRET: &str = concat!(
     "SELECT s.id AS session_id, s.created_at, s.last_seen_at, s.authenticated_at, s.second_factor,
-                                u.id AS user_id, u.identity, u.identity_version, u.role, u.specialty,
-                                u.availability, u.email_verified_at, u.approved_at, u.deactivated_at
-                           FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-                          WHERE s.tenant_id = $1 AND s.secret_hash = $2 AND s.kind = 'browser'
-                            AND u.deactivated_at IS NULL";
+            u.id AS user_id, u.identity, u.identity_version, u.role, u.specialty, ",
+    availability!(),
+    ", u.email_verified_at, u.approved_at, u.deactivated_at
+       FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+      WHERE s.tenant_id = $1 AND s.secret_hash = $2 AND s.kind = 'browser' AND u.deactivated_at IS NULL"
+);
 const IN_ACTIVE_CONSULTATION: &str = "SELECT c.id FROM participants m
                            JOIN consultations c ON c.tenant_id = m.tenant_id AND c.id = m.consultation_id
                           WHERE m.tenant_id = $1 AND m.user_id = $2 AND c.state = 'active' LIMIT 1";

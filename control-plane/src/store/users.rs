@@ -17,11 +17,23 @@ const INSERT: &str = "INSERT INTO users
         (tenant_id, id, name, role, specialty, availability, password_hash, created_at, identity, email_index,
          email_verified_at, approved_at, password_changed_at)
         VALUES ($1, $2, '', $3, $4, $5, $6, $7, $8, $9, $10, $11, $7)";
+/// A doctor in an active consultation is busy, whatever they said before; afterwards that holds again.
+macro_rules! availability {
+    () => {
+        "CASE WHEN u.role = 'doctor'
+               AND EXISTS (SELECT 1 FROM consultations c
+                            WHERE c.tenant_id = u.tenant_id AND c.doctor_id = u.id AND c.state = 'active')
+              THEN 'busy' ELSE u.availability END AS availability"
+    };
+}
+pub(super) use availability;
+
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT u.id AS user_id, u.identity, u.identity_version, u.role, u.specialty, u.availability,
-                    u.email_verified_at, u.approved_at, u.deactivated_at, u.password_hash
+            "SELECT u.id AS user_id, u.identity, u.identity_version, u.role, u.specialty, ",
+            availability!(),
+            ", u.email_verified_at, u.approved_at, u.deactivated_at, u.password_hash
                FROM users u WHERE u.tenant_id = $1 AND ",
             $condition
         )
@@ -35,6 +47,9 @@ const DOCTORS: &str = select!(
 const SET_IDENTITY: &str = "UPDATE users SET identity = $3, identity_version = $4, email_index = $5
                              WHERE tenant_id = $1 AND id = $2";
 const SET_AVAILABILITY: &str = "UPDATE users SET availability = $3 WHERE tenant_id = $1 AND id = $2";
+const SET_OFFLINE: &str = "UPDATE users SET availability = 'offline'
+                            WHERE tenant_id = $1 AND id = $2 AND availability <> 'offline'";
+const AVAILABLE: &str = "SELECT id FROM users WHERE tenant_id = $1 AND role = 'doctor' AND availability <> 'offline'";
 const SET_PASSWORD: &str =
     "UPDATE users SET password_hash = $3, password_changed_at = $4, password_must_change = $5
                              WHERE tenant_id = $1 AND id = $2";
@@ -144,6 +159,15 @@ impl Store {
         }
         doctors.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(doctors)
+    }
+}
+
+impl Store {
+    /// Doctors who have said that they take requests, or are busy.
+    pub async fn available_doctors(&self, tenant: TenantId) -> Result<Vec<UserId>, StoreError> {
+        let mut tx = self.read(tenant).await?;
+        let rows = sqlx::query(AVAILABLE).bind(tenant.to_string()).fetch_all(&mut *tx.transaction).await?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
     }
 }
 
@@ -337,6 +361,18 @@ impl Tx {
             .bind(self.tenant.to_string())
             .bind(user.to_string())
             .bind(availability.name())
+            .execute(&mut *self.transaction)
+            .await?;
+        changed_one(done.rows_affected())
+    }
+}
+
+impl Tx {
+    /// [`StoreError::Conflict`] when they are offline already.
+    pub async fn set_offline(&mut self, user: UserId) -> Result<(), StoreError> {
+        let done = sqlx::query(SET_OFFLINE)
+            .bind(self.tenant.to_string())
+            .bind(user.to_string())
             .execute(&mut *self.transaction)
             .await?;
         changed_one(done.rows_affected())

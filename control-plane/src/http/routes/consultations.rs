@@ -14,11 +14,13 @@ use crate::domain::clinical::{Access, Clinical};
 use crate::domain::consultation::{
     Consultation, ConsultationEvent, ConsultationState, InvalidTransition, Reason,
 };
+use crate::domain::user::Role;
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
 use crate::http::views::{ConsultationView, ErrorBody, PersonView, RequestConsultation, TicketView};
 use crate::ids::ConsultationId;
+use crate::live::{Audience, LiveEvent};
 use crate::signalling::protocol::ParticipantKind;
 use crate::signalling::tickets::{LIFETIME, TicketGrant};
 use crate::store::{ConsultationRecord, StoreError};
@@ -66,6 +68,7 @@ pub async fn request(
     tx.insert_participant(new.id, actor.user, ParticipantKind::Patient, "", now).await?;
     let record = tx.consultation(&actor, new.id, now).await?;
     tx.commit(AuditEntry::of(&actor, Action::ConsultationRequested, new.id, now)).await?;
+    announce(&app, &actor, &record.consultation);
     Ok((StatusCode::CREATED, Json(record.into())))
 }
 
@@ -122,6 +125,7 @@ pub async fn accept(
     tx.insert_participant(id, actor.user, ParticipantKind::Doctor, "", now).await?;
     let record = tx.consultation(&actor, id, now).await?;
     tx.commit(record.entry(&actor, Action::ConsultationAccepted, now)).await?;
+    announce(&app, &actor, &record.consultation);
     Ok(Json(record.into()))
 }
 
@@ -210,8 +214,25 @@ async fn change(
     }
     let new = record.consultation.apply(event, now)?;
     tx.update_consultation(&record.consultation, &new).await?;
+    let doctor = match new.state.doctor() {
+        Some(doctor) => Some(tx.user(doctor).await?),
+        None => None,
+    };
     tx.commit(record.entry(actor, action, now)).await?;
+    announce(app, actor, &new);
+    // Busy while it is active.
+    if let Some(doctor) = doctor {
+        app.live.tell_availability(actor.tenant, doctor.id, doctor.availability);
+    }
     Ok(Json(ConsultationRecord { consultation: new, ..record }.into()))
+}
+
+/// Whoever may be looking at it looks again.
+pub(super) fn announce(app: &App, actor: &Actor, consultation: &Consultation) {
+    let patient = Audience::User(consultation.patient);
+    for audience in [patient, Audience::Role(Role::Doctor), Audience::Role(Role::Admin)] {
+        app.live.tell(actor.tenant, audience, LiveEvent::Consultations);
+    }
 }
 
 /// A one-time ticket for the signalling socket.

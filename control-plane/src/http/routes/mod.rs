@@ -1,7 +1,9 @@
 //! Handlers, one file per resource.
 
+pub mod admin_users;
 pub mod consultations;
 pub mod erasure;
+pub mod events;
 pub mod health;
 pub mod invites;
 pub mod passkeys;
@@ -24,6 +26,12 @@ fn text_field(name: &str, text: &str, min: usize, max: usize) -> Result<String, 
         return Err(ApiError::field(name, "must not have control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// `limit` of a list: 1 to 200, 50 when it is absent.
+fn page_size(limit: Option<&str>) -> Result<usize, ApiError> {
+    let limit = limit.filter(|limit| !limit.is_empty()).map_or(Some(50), |limit| limit.parse().ok());
+    limit.filter(|limit| (1..=200).contains(limit)).ok_or_else(|| ApiError::field("limit", "must be 1 to 200"))
 }
 
 /// Refuses a password that the clinic does not want to be set. `email`: normalised, of whose it is.

@@ -6,9 +6,8 @@ use axum::extract::State;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry};
-use crate::domain::user::User;
+use crate::domain::user::{Availability, User};
 use crate::error::ApiError;
-use crate::http::actor::SignedIn;
 use crate::http::json::Body;
 use crate::http::views::{DoctorView, SetAvailability, UserView};
 use utoipa_axum::router::OpenApiRouter;
@@ -26,14 +25,20 @@ pub fn routes() -> OpenApiRouter<App> {
 )]
 pub async fn set_availability(
     State(app): State<App>,
-    SignedIn { actor, user, .. }: SignedIn,
+    actor: Actor,
     Body(body): Body<SetAvailability>,
 ) -> Result<Json<UserView>, ApiError> {
     actor.require(Permission::SetAvailability)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.set_availability(actor.user, body.availability).await?;
+    // Busy in a call, whatever was said.
+    let user = tx.user(actor.user).await?;
     tx.commit(AuditEntry::of(&actor, Action::AvailabilitySet, actor.user, app.clock.now())).await?;
-    Ok(Json(User { availability: body.availability, ..user }.into()))
+    if body.availability != Availability::Offline {
+        app.live.expect(actor.tenant, actor.user);
+    }
+    app.live.tell_availability(actor.tenant, actor.user, user.availability);
+    Ok(Json(user.into()))
 }
 
 /// The clinic's verified doctors.

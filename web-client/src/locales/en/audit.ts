@@ -39,6 +39,7 @@ export const audit = {
     "token.refresh": "renewed access for a program",
     "token.reuse": "used an old token again",
     "availability.set": "changed their availability",
+    "notice.see": "saw a notice",
     "dashboard.read": "opened the overview",
     "patient.list": "looked at the list of patients",
     "patient.read": "opened the patient's record",
