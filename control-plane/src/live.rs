@@ -218,12 +218,7 @@ pub async fn watch_presence(live: Live, store: Store, stopping: CancellationToke
     }
 }
 
-async fn set_offline(
-    live: &Live,
-    store: &Store,
-    tenant: TenantId,
-    doctor: UserId,
-) -> Result<(), StoreError> {
+async fn set_offline(live: &Live, store: &Store, tenant: TenantId, doctor: UserId) -> Result<(), StoreError> {
     let mut tx = store.begin(tenant).await?;
     match tx.set_offline(doctor).await {
         Ok(()) => {}
@@ -264,7 +259,8 @@ mod tests {
         let live = live();
         let (doctor, patient) = (actor(Role::Doctor), actor(Role::Patient));
         let elsewhere = Actor { tenant: TenantId::generate(), ..doctor };
-        let [mut one, mut two, mut three] = [&doctor, &patient, &elsewhere].map(|who| live.follow(who).unwrap());
+        let [mut one, mut two, mut three] =
+            [&doctor, &patient, &elsewhere].map(|who| live.follow(who).unwrap());
         live.tell(doctor.tenant, Audience::Role(Role::Doctor), LiveEvent::Consultations);
         live.tell(doctor.tenant, Audience::User(patient.user), LiveEvent::Notice);
         live.revoke(Revocation::Session(patient.session));

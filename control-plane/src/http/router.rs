@@ -11,7 +11,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::openapi;
-use super::routes::{admin_users, consultations, erasure, events, health, invites, passkeys, session, tokens, transcripts, users};
+use super::routes::{
+    admin_users, consultations, erasure, events, health, invites, passkeys, session, tokens, transcripts,
+    users,
+};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;

@@ -43,7 +43,8 @@ const PAGE: &str = select!(
 /// After every id.
 const END: &str = "usr_g";
 
-const GIVE_ROLE: &str = "UPDATE users SET role = $3, approved_at = COALESCE(approved_at, $4), availability = 'offline'
+const GIVE_ROLE: &str =
+    "UPDATE users SET role = $3, approved_at = COALESCE(approved_at, $4), availability = 'offline'
                           WHERE tenant_id = $1 AND id = $2";
 const SET_SPECIALTY: &str = "UPDATE users SET specialty = $3 WHERE tenant_id = $1 AND id = $2";
 const RENAME: &str = "UPDATE users SET identity = $3, identity_version = $4

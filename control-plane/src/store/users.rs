@@ -49,7 +49,8 @@ const SET_IDENTITY: &str = "UPDATE users SET identity = $3, identity_version = $
 const SET_AVAILABILITY: &str = "UPDATE users SET availability = $3 WHERE tenant_id = $1 AND id = $2";
 const SET_OFFLINE: &str = "UPDATE users SET availability = 'offline'
                             WHERE tenant_id = $1 AND id = $2 AND availability <> 'offline'";
-const AVAILABLE: &str = "SELECT id FROM users WHERE tenant_id = $1 AND role = 'doctor' AND availability <> 'offline'";
+const AVAILABLE: &str =
+    "SELECT id FROM users WHERE tenant_id = $1 AND role = 'doctor' AND availability <> 'offline'";
 const SET_PASSWORD: &str =
     "UPDATE users SET password_hash = $3, password_changed_at = $4, password_must_change = $5
                              WHERE tenant_id = $1 AND id = $2";

@@ -31,7 +31,9 @@ fn text_field(name: &str, text: &str, min: usize, max: usize) -> Result<String, 
 /// `limit` of a list: 1 to 200, 50 when it is absent.
 fn page_size(limit: Option<&str>) -> Result<usize, ApiError> {
     let limit = limit.filter(|limit| !limit.is_empty()).map_or(Some(50), |limit| limit.parse().ok());
-    limit.filter(|limit| (1..=200).contains(limit)).ok_or_else(|| ApiError::field("limit", "must be 1 to 200"))
+    limit
+        .filter(|limit| (1..=200).contains(limit))
+        .ok_or_else(|| ApiError::field("limit", "must be 1 to 200"))
 }
 
 /// Refuses a password that the clinic does not want to be set. `email`: normalised, of whose it is.
