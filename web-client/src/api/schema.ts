@@ -1,5 +1,8 @@
 // Generated from docs/openapi.json by `make gen`; do not edit.
 
+/** Where an account stands; the first that applies, from the last. */
+export type AccountState = "active" | "pending" | "unverified" | "deactivated" | "erased";
+
 /** `POST /api/v1/account/passkeys` */
 export type AddPasskey = {
   challenge_id: string;
@@ -7,6 +10,27 @@ export type AddPasskey = {
   credential: Record<string, unknown>;
   /** What its person calls it, 1 to 60 characters. */
   label: string;
+};
+
+export type AdminUserPageView = {
+  /** Newest first. */
+  items: AdminUserView[];
+  /** `null` on the last page. A page may be short although more follow. */
+  next: string | null;
+};
+
+export type AdminUserView = {
+  created_at: Timestamp;
+  email: string;
+  id: UserId;
+  last_seen_at: Timestamp | null;
+  name: string;
+  role: Role;
+  /** Whether one is enrolled. */
+  second_factor: boolean;
+  sessions: number;
+  specialty: string;
+  state: AccountState;
 };
 
 /** Whether a doctor takes requests now. */
@@ -27,6 +51,15 @@ export type ChangePassword = {
   challenge: string;
   /** The new one. */
   password: string;
+};
+
+/** `PUT /api/v1/admin/users/{id}` */
+export type ChangeUser = {
+  /** 1 to 80 characters. */
+  name: string;
+  role: Role;
+  /** A doctor's field, at most 60 characters; empty for everyone else. */
+  specialty: string;
 };
 
 export type CodeMethod = "totp" | "recovery";
@@ -64,6 +97,22 @@ export type ConsultationView = {
 export type CreateInvite = {
   /** The guest's part in the call ("Interpreter"), 1 to 60 characters. */
   label: string;
+};
+
+/** `POST /api/v1/admin/users` */
+export type CreateUser = {
+  email: string;
+  /** 1 to 80 characters. */
+  name: string;
+  role: Role;
+  /** A doctor's field, at most 60 characters; empty for everyone else. */
+  specialty: string;
+};
+
+export type CreatedUserView = {
+  /** Shown this once; must be changed at the first sign-in. */
+  password: string;
+  user: AdminUserView;
 };
 
 export type CurrentTokenView = {
@@ -216,6 +265,16 @@ export type IssueTokens = {
 export type Must = "verify_email" | "await_approval" | "enrol_second_factor";
 
 export type NoticeId = string;
+
+export type NoticeView = {
+  created_at: Timestamp;
+  id: NoticeId;
+  /** What happened: `break_glass_opened`, `verification_approved`, … */
+  kind: string;
+  seen_at: Timestamp | null;
+  /** Id of what it is about. */
+  subject: string;
+};
 
 /** How someone takes part. */
 export type ParticipantKind = "doctor" | "patient" | "guest";
