@@ -23,6 +23,7 @@ use crate::erasures::ErasureLedger;
 use crate::http::routes::passkeys::Ceremonies;
 use crate::http::throttle::SignInThrottle;
 use crate::live::{self, Live};
+use crate::mail::Post;
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::signalling::hub::Hub;
@@ -46,6 +47,7 @@ pub struct AppState {
     pub sign_ins: SignInThrottle,
     pub access_tokens: AccessTokens,
     pub ceremonies: Ceremonies,
+    pub post: Post,
     pub media: MediaNodes,
     pub metrics: Metrics,
     pub tasks: Tasks,
@@ -90,6 +92,7 @@ impl App {
         live::expect_doctors(&live, &store).await.context("availability")?;
         let stopping = tasks.stopping().clone();
         tasks.spawn("presence", live::watch_presence(live.clone(), store.clone(), stopping));
+        let post = Post::start(&config, metrics.letters_total.clone(), &tasks)?;
         let hub =
             pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
         Ok(Self(Arc::new(AppState {
@@ -98,6 +101,7 @@ impl App {
             sign_ins: SignInThrottle::default(),
             access_tokens,
             ceremonies: Ceremonies::default(),
+            post,
             tickets: Tickets::default(),
             lobby: Lobby::default(),
             config,

@@ -17,6 +17,7 @@ pub mod http;
 pub mod ids;
 pub mod lifecycle;
 pub mod live;
+pub mod mail;
 pub mod media;
 pub mod metrics;
 pub mod model;

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub captions_kept_total: IntCounter,
     /// Final captions that could not be committed; none of them was shown as final.
     pub captions_lost_total: IntCounter,
+    /// Mails, by `outcome`: sent, refused, given_up, dropped.
+    pub letters_total: IntCounterVec,
     pub audit: AuditMetrics,
 }
 
@@ -140,6 +142,12 @@ impl Metrics {
                 "auscult_captions_lost_total",
                 "Final captions that could not be committed; none of them was shown as final.",
             ),
+            letters_total: labelled(
+                &registry,
+                "auscult_letters_total",
+                "Mails, by what became of them.",
+                "outcome",
+            ),
             audit: AuditMetrics::new(&registry),
             registry,
         }
@@ -190,8 +198,9 @@ mod tests {
         let metrics = Metrics::new();
         metrics.http_requests_total.with_label_values(&["2xx"]).inc();
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
+        metrics.letters_total.with_label_values(&["sent"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 15);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 16);
     }
 }

@@ -240,6 +240,9 @@ impl Config {
         if !mail.smtp_url.is_empty() && !mail.from.contains('@') {
             return Err(("mail.from", "must be the address that mails come from".into()));
         }
+        if mail.is_on() && self.http.public_url.is_empty() {
+            return Err(("http.public_url", "is needed for the links in mails (mail.smtp_url)".into()));
+        }
         if self.keys.provider == KeyProvider::Vault && !is_private(&self.keys.vault_url) {
             let why = "must begin with https:// (http:// only to this machine: keys pass over it)";
             return Err(("keys.vault_url", why.into()));

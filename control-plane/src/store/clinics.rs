@@ -34,6 +34,20 @@ impl Store {
         clinics.by_host.get(&host.to_ascii_lowercase()).copied().unwrap_or(self.tenant)
     }
 
+    /// Where a clinic is served: under its own host with the port of `public_url`, the others at `public_url`.
+    #[must_use]
+    pub fn origin_of(&self, tenant: TenantId, public_url: &str) -> String {
+        let clinics = self.clinics.read().unwrap_or_else(PoisonError::into_inner);
+        match clinics.by_host.iter().find(|(_, clinic)| **clinic == tenant) {
+            Some((host, _)) => {
+                let port = public_url.rsplit_once(':').map(|(_, port)| port);
+                let port = port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+                port.map_or_else(|| format!("https://{host}"), |port| format!("https://{host}:{port}"))
+            }
+            None => public_url.to_owned(),
+        }
+    }
+
     /// Every clinic.
     #[must_use]
     pub fn clinics(&self) -> Vec<TenantId> {
