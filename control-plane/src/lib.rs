@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod backup;
+pub mod bootstrap;
 pub mod certificate;
 pub mod checkpoints;
 pub mod cli;

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
 use crate::model::Model;
-use crate::{certificate, demo, http, model};
+use crate::{bootstrap, certificate, demo, http, model};
 
 /// What the command line adds to the configuration.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +86,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
     }
     let server = Server::start(app, listener)?;
     crate::cli::say(&format!("\nAuscult is ready: {}\n", url_of(&server)));
+    offer_bootstrap(&server).await.context("first administrator")?;
     if let (Some(model), None) = (fetch, present) {
         server.app.tasks.spawn_job(fetch_in_background(server.app.clone(), model));
     }
@@ -103,6 +104,19 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
     };
     tracing::info!(orderly, "stopped");
     Ok(orderly && !failed)
+}
+
+/// Says how to make the first administrator, for each clinic that has none.
+async fn offer_bootstrap(server: &Server) -> anyhow::Result<()> {
+    let url = url_of(server);
+    for (clinic, secret) in bootstrap::offer(&server.app).await? {
+        let origin = server.app.store.origin_of(clinic, &url);
+        crate::cli::say(&format!(
+            "There is no administrator yet. Make one here, within 7 days (the next start prints another address):\n\
+             {origin}/setup#{secret}\n"
+        ));
+    }
+    Ok(())
 }
 
 /// What to type into a browser on this machine.

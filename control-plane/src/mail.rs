@@ -80,7 +80,11 @@ impl Post {
         if self.recipients.attempt(&letter.to, now).is_err() {
             dropped("its address gets too many");
         } else if let Err(error) = queue.try_send(letter.clone()) {
-            dropped(if matches!(error, mpsc::error::TrySendError::Full(_)) { "queue full" } else { "stopping" });
+            dropped(if matches!(error, mpsc::error::TrySendError::Full(_)) {
+                "queue full"
+            } else {
+                "stopping"
+            });
         }
     }
 }

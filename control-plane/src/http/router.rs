@@ -12,8 +12,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::openapi;
 use super::routes::{
-    admin_users, consultations, erasure, events, health, invites, passkeys, session, tokens, transcripts,
-    users,
+    account, admin_users, bootstrap, consultations, erasure, events, health, invites, passkeys, passwords,
+    registrations, session, tokens, totp, transcripts, users,
 };
 use crate::app::App;
 use crate::error::ApiError;
@@ -24,6 +24,11 @@ use crate::web;
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(session::routes())
+        .merge(registrations::routes())
+        .merge(bootstrap::routes())
+        .merge(passwords::routes())
+        .merge(account::routes())
+        .merge(totp::routes())
         .merge(passkeys::routes())
         .merge(tokens::routes())
         .merge(erasure::routes())

@@ -8,10 +8,14 @@ use lettre::message::{Mailbox, MessageBuilder};
 #[derive(Clone)]
 pub enum News {
     /// Their address waits to be verified.
-    VerifyEmail { token: String },
+    VerifyEmail {
+        token: String,
+    },
     /// Somebody, perhaps they themselves, tried to register it again.
     AddressTaken,
-    ResetPassword { token: String },
+    ResetPassword {
+        token: String,
+    },
     PasswordChanged,
     SecondFactorRemoved,
 }
@@ -90,10 +94,8 @@ impl Letter {
         let builder: MessageBuilder = Message::builder().from(from.clone()).to(to).subject(subject);
         let mut message = builder.header(ContentType::TEXT_PLAIN).body(text).ok()?;
         // Nobody's holiday notice should answer (RFC 3834).
-        let automatic = HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        );
+        let automatic =
+            HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
         message.headers_mut().insert_raw(automatic);
         Some(message)
     }

@@ -23,6 +23,7 @@ mod one_time;
 mod open;
 mod participants;
 mod passkeys;
+mod pictures;
 mod postgres;
 mod refresh_tokens;
 mod rotation;

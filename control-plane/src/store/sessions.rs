@@ -35,7 +35,8 @@ const EXISTS: &str =
 const DELETE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND id = $2";
 const DELETE_ALL_OF: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2";
 const DELETE_OLD: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND created_at <= $2";
-const DELETE_OTHERS: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3";
+const DELETE_OTHERS: &str =
+    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id";
 const DELETE_OWN: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3";
 const OF_USER: &str = "SELECT id, kind, device, address, created_at, last_seen_at FROM sessions
                         WHERE tenant_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC, id LIMIT 200";
@@ -257,15 +258,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends every session of a person except `kept`.
-    pub async fn delete_other_sessions(&mut self, user: UserId, kept: SessionId) -> Result<(), StoreError> {
-        sqlx::query(DELETE_OTHERS)
+    /// Ends every session of a person except `kept`, and says which.
+    pub async fn delete_other_sessions(
+        &mut self,
+        user: UserId,
+        kept: SessionId,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let rows = sqlx::query(DELETE_OTHERS)
             .bind(self.tenant.to_string())
             .bind(user.to_string())
             .bind(kept.to_string())
-            .execute(&mut *self.transaction)
+            .fetch_all(&mut *self.transaction)
             .await?;
-        Ok(())
+        rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
     /// Ends one session of a person; [`StoreError::NotFound`] for anybody else's.

@@ -1,18 +1,26 @@
 //! Handlers, one file per resource.
 
+pub mod account;
 pub mod admin_users;
+pub mod bootstrap;
 pub mod consultations;
 pub mod erasure;
 pub mod events;
 pub mod health;
 pub mod invites;
 pub mod passkeys;
+pub mod passwords;
+pub mod registrations;
 pub mod session;
 pub mod tokens;
+pub mod totp;
 pub mod transcripts;
 pub mod users;
 
 use crate::app::App;
+use crate::domain::access::Actor;
+use crate::domain::time::Timestamp;
+use crate::domain::user::Role;
 use crate::error::ApiError;
 
 /// Trimmed text of `min` to `max` characters, without control characters except line breaks.
@@ -39,4 +47,15 @@ fn page_size(limit: Option<&str>) -> Result<usize, ApiError> {
 /// Refuses a password that the clinic does not want to be set. `email`: normalised, of whose it is.
 fn check_password(app: &App, field: &str, password: &str, email: &str) -> Result<(), ApiError> {
     app.password_policy.check(password, email).map_err(|weak| ApiError::field(field, weak.to_string()))
+}
+
+/// A way in is changed only right after proving who one is. Guests have no account that it could lead to.
+fn may_change_factors(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
+    if actor.role == Role::Guest {
+        Err(ApiError::Forbidden)
+    } else if actor.has_confirmed(now) {
+        Ok(())
+    } else {
+        Err(ApiError::Reauthenticate)
+    }
 }

@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::text_field;
+use super::{may_change_factors, text_field};
 use crate::app::App;
 use crate::crypto::passkey::{Answer, Enrolment, PasskeyError, Question, RelyingParty};
 use crate::domain::access::Actor;
 use crate::domain::audit::{Action, Agent, AuditEntry, Outcome};
 use crate::domain::session::SecondFactor;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{Role, User};
+use crate::domain::user::User;
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
@@ -211,7 +211,7 @@ pub async fn begin(
     party: RelyingParty,
 ) -> Result<Json<PasskeyChallengeView>, ApiError> {
     let now = app.clock.now();
-    may_change_passkeys(&actor, now)?;
+    may_change_factors(&actor, now)?;
     let mut tx = app.store.read(actor.tenant).await?;
     let existing: Vec<_> = tx.passkeys(actor.user).await?.into_iter().map(|passkey| passkey.key).collect();
     drop(tx);
@@ -240,7 +240,7 @@ pub async fn add(
     Body(body): Body<AddPasskey>,
 ) -> Result<(StatusCode, Json<PasskeyView>), ApiError> {
     let now = app.clock.now();
-    may_change_passkeys(&actor, now)?;
+    may_change_factors(&actor, now)?;
     let label = text_field("label", &body.label, 1, 60)?;
     let mine =
         |(tenant, user, _): &(TenantId, UserId, Enrolment)| (*tenant, *user) == (actor.tenant, actor.user);
@@ -277,23 +277,12 @@ pub async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
-    may_change_passkeys(&actor, now)?;
+    may_change_factors(&actor, now)?;
     let id: PasskeyId = id.parse().map_err(|_| ApiError::NotFound)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.delete_passkey(actor.user, id).await?;
     tx.commit(AuditEntry::of(&actor, Action::PasskeyRemoved, id, now)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// A way in is changed only right after proving who one is. Guests have no account that it could lead to.
-fn may_change_passkeys(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
-    if actor.role == Role::Guest {
-        Err(ApiError::Forbidden)
-    } else if actor.has_confirmed(now) {
-        Ok(())
-    } else {
-        Err(ApiError::Reauthenticate)
-    }
 }
 
 impl From<Passkey> for PasskeyView {

@@ -1,0 +1,143 @@
+//! One's own account: what is known of it, and the devices that are signed in to it.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::domain::access::Actor;
+use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::session::{Liveness, Revocation, SessionKind};
+use crate::domain::time::Timestamp;
+use crate::domain::user::Role;
+use crate::error::ApiError;
+use crate::http::actor::NO_COOKIE;
+use crate::http::views::{ErrorBody, UserView};
+use crate::ids::SessionId;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(devices, sign_out_everywhere))
+        .routes(routes!(sign_out_device))
+}
+
+#[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers its own question")]
+pub struct AccountView {
+    pub user: UserView,
+    pub email_verified: bool,
+    /// A doctor whom the clinic has verified; everyone else needs no approval.
+    pub approved: bool,
+    pub has_picture: bool,
+    pub totp: bool,
+    pub passkeys: u32,
+    pub recovery_codes_left: u32,
+    pub password_changed_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct DeviceView {
+    pub id: SessionId,
+    pub kind: SessionKind,
+    /// "Firefox on Linux", or what an API client calls itself.
+    pub device: String,
+    pub address: String,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    /// The one that asks.
+    pub current: bool,
+}
+
+/// Your account.
+#[utoipa::path(
+    get, path = "/account", tag = "account",
+    responses((status = 200, description = "Your account", body = AccountView)),
+)]
+pub async fn read(State(app): State<App>, actor: Actor) -> Result<Json<AccountView>, ApiError> {
+    has_account(&actor)?;
+    let mut tx = app.store.read(actor.tenant).await?;
+    let account = tx.credentials(actor.user).await?;
+    let recovery_codes_left = tx.recovery_codes_left(actor.user).await?;
+    let has_picture = tx.has_picture(actor.user).await?;
+    tx.commit(AuditEntry::of(&actor, Action::UserRead, actor.user, app.clock.now())).await?;
+    Ok(Json(AccountView {
+        email_verified: account.user.email_verified_at.is_some(),
+        approved: account.user.approved_at.is_some(),
+        has_picture,
+        totp: account.totp,
+        passkeys: account.passkeys,
+        recovery_codes_left,
+        password_changed_at: account.password_changed_at,
+        user: account.user.into(),
+    }))
+}
+
+/// Where you are signed in.
+#[utoipa::path(
+    get, path = "/account/sessions", tag = "account",
+    responses((status = 200, description = "The one used last first", body = Vec<DeviceView>)),
+)]
+pub async fn devices(State(app): State<App>, actor: Actor) -> Result<Json<Vec<DeviceView>>, ApiError> {
+    has_account(&actor)?;
+    let (now, limits) = (app.clock.now(), app.config.accounts.session_limits());
+    let mut tx = app.store.read(actor.tenant).await?;
+    let devices = tx.devices(actor.user).await?;
+    tx.commit(AuditEntry::of(&actor, Action::UserRead, actor.user, now)).await?;
+    let views = devices.into_iter().map(|found| DeviceView {
+        current: found.id == actor.session,
+        id: found.id,
+        kind: found.kind,
+        device: found.device,
+        address: found.address,
+        created_at: found.created_at,
+        last_seen_at: found.last_seen_at,
+    });
+    let is_alive =
+        |view: &DeviceView| limits.liveness(view.created_at, view.last_seen_at, now) == Liveness::Alive;
+    Ok(Json(views.filter(|view| view.current || is_alive(view)).collect()))
+}
+
+/// Sign one of your devices out.
+#[utoipa::path(
+    delete, path = "/account/sessions/{id}", tag = "account",
+    params(("id" = SessionId, Path)),
+    responses((status = 204, description = "Signed out"), (status = 404, description = "None of yours", body = ErrorBody)),
+)]
+pub async fn sign_out_device(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let id: SessionId = id.parse().map_err(|_| ApiError::NotFound)?;
+    let mut tx = app.store.begin(actor.tenant).await?;
+    tx.delete_own_session(actor.user, id).await?;
+    tx.commit(AuditEntry::of(&actor, Action::SessionRevoked, id, app.clock.now())).await?;
+    app.revoke(Revocation::Session(id)).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sign out everywhere, here too.
+#[utoipa::path(
+    delete, path = "/account/sessions", tag = "account",
+    responses((status = 204, description = "Signed out everywhere")),
+)]
+pub async fn sign_out_everywhere(
+    State(app): State<App>,
+    actor: Actor,
+) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1]), ApiError> {
+    let mut tx = app.store.begin(actor.tenant).await?;
+    tx.delete_sessions_of(actor.user).await?;
+    tx.commit(AuditEntry::of(&actor, Action::SessionRevoked, actor.user, app.clock.now())).await?;
+    app.revoke(Revocation::User(actor.user)).await;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, HeaderValue::from_static(NO_COOKIE))]))
+}
+
+/// Guests were let in by a doctor and have none.
+fn has_account(actor: &Actor) -> Result<(), ApiError> {
+    if actor.role == Role::Guest { Err(ApiError::Forbidden) } else { Ok(()) }
+}
