@@ -1,8 +1,8 @@
 //! What is written. Plain text without names: somebody else may have typed the address, and the name with it.
 
 use lettre::Message;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MessageBuilder};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MessageBuilder};
 
 /// What somebody is told about their account.
 #[derive(Clone)]
@@ -91,8 +91,11 @@ impl Letter {
     pub(super) fn message(&self, from: &Mailbox) -> Option<Message> {
         let to = Mailbox::new(None, self.to.parse().ok()?);
         let (subject, text) = self.news.text(&self.origin);
+        // ASCII in short lines: the link stands there whole.
+        let text = text.replace('\n', "\r\n");
+        let body = Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit);
         let builder: MessageBuilder = Message::builder().from(from.clone()).to(to).subject(subject);
-        let mut message = builder.header(ContentType::TEXT_PLAIN).body(text).ok()?;
+        let mut message = builder.header(ContentType::TEXT_PLAIN).body(body).ok()?;
         // Nobody's holiday notice should answer (RFC 3834).
         let automatic =
             HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
