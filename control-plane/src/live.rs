@@ -144,7 +144,9 @@ impl Live {
         followers.send(LiveEvent::SignedOut, covered, now);
         let gone: Vec<_> =
             followers.by_id.iter().filter(|(_, follower)| covered(follower)).map(|(id, _)| *id).collect();
-        gone.into_iter().for_each(|id| followers.leave(id, now));
+        for id in gone {
+            followers.leave(id, now);
+        }
     }
 
     /// A doctor says that they take requests: somebody who is not connected has [`GRACE`] to connect.
@@ -177,7 +179,9 @@ impl Followers {
             .filter(|(_, follower)| is_meant(follower) && follower.queue.try_send(event).is_err())
             .map(|(id, _)| *id)
             .collect();
-        slow.into_iter().for_each(|id| self.leave(id, now));
+        for id in slow {
+            self.leave(id, now);
+        }
     }
 
     fn leave(&mut self, id: u64, now: Timestamp) {

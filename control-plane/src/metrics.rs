@@ -142,12 +142,7 @@ impl Metrics {
                 "auscult_captions_lost_total",
                 "Final captions that could not be committed; none of them was shown as final.",
             ),
-            letters_total: labelled(
-                &registry,
-                "auscult_letters_total",
-                "Mails, by what became of them.",
-                "outcome",
-            ),
+            letters_total: labelled(&registry, "auscult_letters_total", "Mails, by outcome.", "outcome"),
             audit: AuditMetrics::new(&registry),
             registry,
         }

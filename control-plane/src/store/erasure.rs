@@ -35,8 +35,6 @@ const LEFT: &str = "SELECT id FROM users u WHERE tenant_id = $1 AND id = $2 AND 
         (SELECT 1 FROM patient_keys k WHERE k.tenant_id = u.tenant_id AND k.patient_id = u.id))";
 const OPEN: &str = "SELECT id FROM consultations WHERE tenant_id = $1 AND (patient_id = $2 OR doctor_id = $2)
                        AND state IN ('requested', 'accepted', 'active') LIMIT 1";
-const OTHER_ADMINISTRATOR: &str = "SELECT id FROM users
-      WHERE tenant_id = $1 AND id <> $2 AND role = 'admin' AND deactivated_at IS NULL LIMIT 1";
 /// How often the checkpoint after an erasure is tried: a reader may be in its way.
 const CHECKPOINT_TRIES: u32 = 50;
 
@@ -110,11 +108,6 @@ impl Tx {
     /// Whether the person is patient or doctor of a consultation that is not over.
     pub async fn has_open_consultation(&mut self, person: UserId) -> Result<bool, StoreError> {
         self.finds(OPEN, person).await
-    }
-
-    /// Whether anybody else could run the clinic.
-    pub async fn has_other_administrator(&mut self, person: UserId) -> Result<bool, StoreError> {
-        self.finds(OTHER_ADMINISTRATOR, person).await
     }
 
     async fn finds(&mut self, statement: &'static str, person: UserId) -> Result<bool, StoreError> {

@@ -42,8 +42,8 @@ use sqlx::{Any, AnyPool, Row, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub use checkpoints::SignedHead;
 pub use accounts::{Account, AccountFilter, AccountRules};
+pub use checkpoints::SignedHead;
 pub use consultations::ConsultationRecord;
 pub use dump::{DumpError, LEFT_OUT, TABLES, check as check_dump, schema_version};
 pub use export::{Export, ExportedAct, ExportedConsultation, ExportedNotice};

@@ -3,6 +3,18 @@
 /** Where an account stands; the first that applies, from the last. */
 export type AccountState = "active" | "pending" | "unverified" | "deactivated" | "erased";
 
+export type AccountView = {
+  /** A doctor whom the clinic has verified; everyone else needs no approval. */
+  approved: boolean;
+  email_verified: boolean;
+  has_picture: boolean;
+  passkeys: number;
+  password_changed_at: Timestamp | null;
+  recovery_codes_left: number;
+  totp: boolean;
+  user: UserView;
+};
+
 /** `POST /api/v1/account/passkeys` */
 export type AddPasskey = {
   challenge_id: string;
@@ -33,8 +45,22 @@ export type AdminUserView = {
   state: AccountState;
 };
 
+/** `POST /api/v1/password-reset` */
+export type AskReset = {
+  email: string;
+};
+
 /** Whether a doctor takes requests now. */
 export type Availability = "online" | "busy" | "offline";
+
+/** `POST /api/v1/bootstrap` */
+export type Bootstrap = {
+  email: string;
+  name: string;
+  password: string;
+  /** Printed by the server; works once. */
+  secret: string;
+};
 
 /** What the caption service can do right now. */
 export type CaptionService = {
@@ -69,6 +95,12 @@ export type Confirm = {
   /** Of the authenticator, or a recovery code. */
   code?: string | null;
   password?: string | null;
+};
+
+/** `POST /api/v1/account/totp/confirm` */
+export type ConfirmTotp = {
+  /** What the app shows now. */
+  code: string;
 };
 
 /** One consultation; its media room has the same UUID. */
@@ -120,6 +152,18 @@ export type CurrentTokenView = {
   exp: number;
   role: Role;
   sub: UserId;
+};
+
+export type DeviceView = {
+  address: string;
+  created_at: Timestamp;
+  /** The one that asks. */
+  current: boolean;
+  /** "Firefox on Linux", or what an API client calls itself. */
+  device: string;
+  id: SessionId;
+  kind: SessionKind;
+  last_seen_at: Timestamp;
 };
 
 export type DoctorView = {
@@ -264,6 +308,9 @@ export type IssueTokens = {
 /** What somebody who has signed in has to do before they can work with consultations. */
 export type Must = "verify_email" | "await_approval" | "enrol_second_factor";
 
+/** What to do after making an account. */
+export type NextStep = "sign_in" | "verify_email";
+
 export type NoticeId = string;
 
 export type NoticeView = {
@@ -302,14 +349,56 @@ export type PasskeyView = {
   last_used_at: Timestamp | null;
 };
 
+export type PasswordRulesView = {
+  digit: boolean;
+  lower: boolean;
+  min_chars: number;
+  special: boolean;
+  upper: boolean;
+};
+
 export type PersonView = {
   id: UserId;
   name: string;
 };
 
+export type PolicyView = {
+  /** Whether the clinic sends mail at all. */
+  mail: boolean;
+  password: PasswordRulesView;
+  providers: ProviderView[];
+  registration: boolean;
+};
+
+/** Somebody's account at another provider, as a way in. */
+export type ProviderView = {
+  id: string;
+  name: string;
+};
+
+/** Shown this once; each works once. */
+export type RecoveryCodesView = {
+  recovery_codes: string[];
+};
+
 /** `POST /api/v1/tokens/refresh` */
 export type RefreshTokens = {
   refresh_token: string;
+};
+
+/** `POST /api/v1/registrations` */
+export type Register = {
+  email: string;
+  /** 1 to 80 characters. */
+  name: string;
+  password: string;
+  role: Role;
+  /** A doctor's field; empty for a patient. */
+  specialty: string;
+};
+
+export type RegisteredView = {
+  next: NextStep;
 };
 
 /** `POST /api/v1/consultations` */
@@ -318,6 +407,14 @@ export type RequestConsultation = {
   reason: string;
   /** The doctor's field asked for; empty for any. */
   specialty: string;
+};
+
+/** `POST /api/v1/password-reset/confirm` */
+export type ResetPassword = {
+  /** The new one. */
+  password: string;
+  /** From the fragment of the address in the mail; works once. */
+  token: string;
 };
 
 /** What somebody is to this clinic; decides what they may do (`access.rs`). */
@@ -360,6 +457,12 @@ export type SetAvailability = {
   availability: Availability;
 };
 
+/** `PUT /api/v1/account/password` */
+export type SetPassword = {
+  current: string;
+  new: string;
+};
+
 /** `POST /api/v1/session` */
 export type SignIn = {
   email: string;
@@ -392,6 +495,15 @@ export type TokensView = {
   refresh_token: string;
   /** `Bearer` */
   token_type: string;
+};
+
+/** Shown this once. Holds a secret, so it is not `Debug`. */
+export type TotpView = {
+  otpauth_url: string;
+  /** The same as a QR code: an SVG document. */
+  qr_svg: string;
+  /** Base 32, to be typed where nothing can be scanned. */
+  secret: string;
 };
 
 /** What is kept of one utterance. */
@@ -428,4 +540,10 @@ export type UserView = {
   name: string;
   role: Role;
   specialty: string;
+};
+
+/** `POST /api/v1/email-verification` */
+export type VerifyEmail = {
+  /** From the fragment of the address in the mail; works once. */
+  token: string;
 };

@@ -94,10 +94,10 @@ async fn finish(
     if tx.has_open_consultation(user.id).await? {
         return Err(ApiError::WrongState("end or cancel the consultation that is not over first".into()));
     }
-    if user.role == Role::Admin && !tx.has_other_administrator(user.id).await? {
+    tx.erase(user.id, now).await?;
+    if user.role == Role::Admin && !tx.keeps_an_administrator().await? {
         return Err(ApiError::Conflict("the last administrator cannot be erased: appoint another one first"));
     }
-    tx.erase(user.id, now).await?;
     tx.commit(AuditEntry::of(actor, Action::UserErased, user.id, now).about(user.id)).await?;
     app.revoke(Revocation::User(user.id)).await;
     Ok(StatusCode::NO_CONTENT)
