@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, header};
+use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::user::Role;
+use control_plane::store::NewUser;
 use serde_json::{Value, json};
 use support::authenticator::Authenticator;
 use support::{Client, ORIGIN, Reply, TestApp};
@@ -162,19 +164,76 @@ async fn a_passkey_of_one_clinic_is_nothing_in_another() {
     let app = TestApp::start().await;
     let (_, mut authenticator) = patient_with_passkey(&app).await;
     app.app.store.create_clinic("Other", "other.example", app.app.clock.now()).await.unwrap();
-    let there = |path: &str, body: Value| {
-        let client = app.anonymous();
-        let mut request = client.request(Method::POST, path, Body::from(body.to_string()));
-        request.headers_mut().insert(header::HOST, "other.example".parse().unwrap());
-        async move { client.send(request).await }
-    };
-    let asked = there(ASK, json!({})).await.expect(200);
+    let there = app.anonymous().at("other.example");
+    let asked = there.post(ASK, json!({})).await.expect(200);
     let credential = authenticator.get(&asked["options"]);
     let body = json!({"challenge_id": asked["challenge_id"], "credential": credential});
-    there(SIGN_IN, body).await.refused(401, "unauthenticated");
-    let asked = there(ASK, json!({})).await.expect(200);
+    there.post(SIGN_IN, body).await.refused(401, "unauthenticated");
+    let asked = there.post(ASK, json!({})).await.expect(200);
     let credential = authenticator.get(&asked["options"]);
     answer(&app, &asked, &credential).await.refused(401, "unauthenticated");
+}
+
+/// `http.public_url` is the first clinic's address; another one is known by its own host.
+#[tokio::test]
+async fn each_clinic_has_passkeys_of_its_own_name() {
+    const THERE: &str = "https://other.example";
+    let app = TestApp::start().await;
+    let (store, now) = (&app.app.store, app.app.clock.now());
+    let clinic = store.create_clinic("Other", "other.example", now).await.unwrap();
+    let hash = app.app.passwords.hash(support::PASSWORD).await.unwrap();
+    let new = NewUser {
+        email: Some("pat@example.org".into()),
+        name: "Pat There".into(),
+        role: Role::Patient,
+        specialty: String::new(),
+        password_hash: Some(hash),
+        email_verified: true,
+        approved: true,
+    };
+    let mut tx = store.begin(clinic).await.unwrap();
+    let user = tx.insert_user(&new, now).await.unwrap();
+    tx.commit(AuditEntry::by(Agent::Server, Action::UserCreated, user.id, now)).await.unwrap();
+
+    let browser = app.anonymous().at("other.example");
+    let body = json!({"email": "pat@example.org", "password": support::PASSWORD});
+    let reply = browser.post("/api/v1/session", body).await;
+    let csrf = &reply.json["csrf_token"];
+    let patient = Client { host: browser.host.clone(), ..app.client_of(&reply, csrf) };
+    let mut authenticator = Authenticator::new(THERE);
+    enrol(&patient, &mut authenticator).await.expect(201);
+    let asked = browser.post(ASK, json!({})).await.expect(200);
+    assert_eq!(asked["options"]["rpId"], "other.example");
+    let credential = authenticator.get(&asked["options"]);
+    let body = json!({"challenge_id": asked["challenge_id"], "credential": credential});
+    let reply = browser.post(SIGN_IN, body).await.expect(200);
+    assert_eq!(reply["user"]["name"], "Pat There");
+
+    let asked = browser.post(ASK, json!({})).await.expect(200);
+    authenticator.origin = ORIGIN.into();
+    let credential = authenticator.get(&asked["options"]);
+    let body = json!({"challenge_id": asked["challenge_id"], "credential": credential});
+    browser.post(SIGN_IN, body).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_page_of_one_clinic_changes_nothing_in_another() {
+    let app = TestApp::start().await;
+    app.app.store.create_clinic("Other", "other.example", app.app.clock.now()).await.unwrap();
+    for (host, origin, status) in [
+        ("care.example", ORIGIN, 200),
+        ("other.example", "https://other.example", 200),
+        ("OTHER.example", "https://other.example", 200),
+        ("other.example", ORIGIN, 403),
+        ("care.example", "https://other.example", 403),
+        ("unknown.example", "https://unknown.example", 403),
+        ("other.example:9999", "https://other.example:9999", 403),
+    ] {
+        let mut request = app.anonymous().request(Method::POST, ASK, Body::from("{}"));
+        request.headers_mut().insert(header::HOST, host.parse().unwrap());
+        request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+        assert_eq!(app.anonymous().send(request).await.status.as_u16(), status, "{host} {origin}");
+    }
 }
 
 #[tokio::test]

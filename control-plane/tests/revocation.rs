@@ -7,12 +7,14 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::{Method, header};
 use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::session::Revocation;
 use control_plane::ids::UserId;
-use live::{Live, authenticate};
-use serde_json::json;
-use support::{Consultation, ORIGIN};
+use live::{Live, Socket, authenticate};
+use serde_json::{Value, json};
+use support::{Consultation, ORIGIN, PASSWORD, Reply};
 
 /// Whatever is open closes within this.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -37,6 +39,60 @@ async fn signing_out_closes_the_socket_takes_the_person_out_of_the_call_and_void
     assert_eq!(late.closed().await, (Some("ticket_refused".into()), 4401));
     doctor.send(&json!({"type": "consent", "captions": true})).await;
     doctor.expect("participant").await;
+}
+
+/// An API client's `{access_token, refresh_token}`.
+async fn tokens(live: &Live) -> Value {
+    let body = json!({"email": "pat@example.org", "password": PASSWORD});
+    live.app.anonymous().post("/api/v1/tokens", body).await.expect(200)
+}
+
+/// A socket that an API client has opened.
+async fn socket_of(live: &Live, consultation: &Consultation, pair: &Value) -> Socket {
+    let reply = bearer(live, Method::POST, &consultation.path("ticket"), &pair["access_token"]).await;
+    let ticket = reply.expect(200)["ticket"].as_str().unwrap().to_owned();
+    let mut socket = live.socket().await;
+    socket.send(&authenticate(&ticket)).await;
+    socket.expect("welcome").await;
+    socket
+}
+
+async fn bearer(live: &Live, method: Method, path: &str, token: &Value) -> Reply {
+    let client = live.app.anonymous();
+    let mut request = client.request(method, path, Body::empty());
+    let token = format!("Bearer {}", token.as_str().unwrap());
+    request.headers_mut().insert(header::AUTHORIZATION, token.parse().unwrap());
+    client.send(request).await
+}
+
+#[tokio::test]
+async fn an_api_client_that_signs_out_loses_its_socket() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let pair = tokens(&live).await;
+    let mut socket = socket_of(&live, &consultation, &pair).await;
+    let begin = Instant::now();
+    bearer(&live, Method::DELETE, "/api/v1/tokens", &pair["access_token"]).await.expect(204);
+    assert_eq!(socket.closed().await, (None, 4401));
+    assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
+}
+
+/// Two hold the token: whoever of them is connected is thrown out.
+#[tokio::test]
+async fn a_refresh_token_that_is_used_twice_closes_the_sockets_of_its_sign_in() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let first = tokens(&live).await;
+    let refresh = json!({"refresh_token": first["refresh_token"]});
+    let second = live.app.anonymous().post("/api/v1/tokens/refresh", refresh.clone()).await.expect(200);
+    let mut socket = socket_of(&live, &consultation, &second).await;
+    let (mut browser, _) = live.join(&consultation, &consultation.doctor).await;
+    live.app.wait(Duration::from_secs(3));
+    let begin = Instant::now();
+    live.app.anonymous().post("/api/v1/tokens/refresh", refresh).await.refused(401, "unauthenticated");
+    assert_eq!(socket.closed().await, (None, 4401));
+    assert!(begin.elapsed() < AT_ONCE, "{:?}", begin.elapsed());
+    browser.expect("left").await;
 }
 
 #[tokio::test]

@@ -311,17 +311,14 @@ async fn a_token_of_one_clinic_is_nothing_in_another() {
     let pair = patient(&app).await;
     app.app.store.create_clinic("Other", "other.example", app.app.clock.now()).await.unwrap();
     for (path, method) in [(CURRENT, Method::GET), (TOKENS, Method::DELETE)] {
-        let client = app.anonymous();
+        let client = app.anonymous().at("other.example");
         let mut request = client.request(method, path, Body::empty());
-        request.headers_mut().insert(header::HOST, "other.example".parse().unwrap());
         let token = format!("Bearer {}", pair.access).parse().unwrap();
         request.headers_mut().insert(header::AUTHORIZATION, token);
         client.send(request).await.refused(401, "unauthenticated");
     }
-    let body = Body::from(json!({"refresh_token": pair.refresh}).to_string());
-    let mut request = app.anonymous().request(Method::POST, REFRESH, body);
-    request.headers_mut().insert(header::HOST, "other.example".parse().unwrap());
-    app.anonymous().send(request).await.refused(401, "unauthenticated");
+    let there = app.anonymous().at("other.example");
+    there.post(REFRESH, json!({"refresh_token": pair.refresh})).await.refused(401, "unauthenticated");
     assert_eq!(current(&app, &pair).await, 200);
 }
 

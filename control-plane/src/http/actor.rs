@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::bearer::{Bearer, access_token};
+use super::layers::{authority, name_of};
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::session::{Must, SecondFactor, SessionLimits, obligations};
@@ -44,12 +45,8 @@ impl FromRequestParts<App> for Clinic {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let authority = parts.uri.authority().map(ToString::to_string);
-        let header = || Some(parts.headers.get(header::HOST)?.to_str().ok()?.to_owned());
-        let host = authority.or_else(header).unwrap_or_default();
-        // An IPv6 literal keeps its brackets; no clinic is named by one.
-        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-        Ok(Self(app.store.clinic_of(name)))
+        let host = authority(&parts.uri, &parts.headers).unwrap_or_default();
+        Ok(Self(app.store.clinic_of(name_of(&host))))
     }
 }
 

@@ -110,15 +110,27 @@ fn is_same_origin(app: &App, uri: &Uri, headers: &HeaderMap) -> bool {
         .is_none_or(|from| origin(app, uri, headers).is_some_and(|own| own.as_bytes() == from.as_bytes()))
 }
 
-/// `https://…` as the browser knows us: configured, else from the request.
+/// `https://…` as the browser knows the clinic that the request is for: configured, else from the request.
 #[must_use]
 pub fn origin(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<String> {
-    if !app.config.http.public_url.is_empty() {
-        return Some(app.config.http.public_url.trim_end_matches('/').to_owned());
+    let authority = authority(uri, headers);
+    let configured = &app.config.http.public_url;
+    if configured.is_empty() {
+        return authority.map(|authority| format!("https://{authority}"));
     }
+    let clinic = app.store.clinic_of(name_of(&authority.unwrap_or_default()));
+    Some(app.store.origin_of(clinic, configured))
+}
+
+/// Host and port that the request is for.
+pub(super) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let authority = uri.authority().map(ToString::to_string);
-    let host = authority.or_else(|| Some(headers.get(header::HOST)?.to_str().ok()?.to_owned()))?;
-    Some(format!("https://{host}"))
+    authority.or_else(|| Some(headers.get(header::HOST)?.to_str().ok()?.to_owned()))
+}
+
+/// The host without its port. An IPv6 literal keeps its brackets; no clinic is named by one.
+pub(super) fn name_of(authority: &str) -> &str {
+    authority.rsplit_once(':').map_or(authority, |(name, _)| name)
 }
 
 /// An unknown path of the API, or a method that a known one does not have.

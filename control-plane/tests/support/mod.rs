@@ -152,7 +152,13 @@ impl TestApp {
     }
 
     pub(crate) fn anonymous(&self) -> Client {
-        Client { router: self.router.clone(), cookie: None, csrf: None, address: "192.0.2.1".into() }
+        Client {
+            router: self.router.clone(),
+            cookie: None,
+            csrf: None,
+            address: "192.0.2.1".into(),
+            host: "care.example".into(),
+        }
     }
 }
 
@@ -176,6 +182,8 @@ pub(crate) struct Client {
     pub(crate) cookie: Option<String>,
     pub(crate) csrf: Option<String>,
     pub(crate) address: String,
+    /// Of the clinic whose pages it shows.
+    pub(crate) host: String,
 }
 
 pub(crate) struct Reply {
@@ -212,6 +220,11 @@ impl Reply {
 }
 
 impl Client {
+    /// At another clinic.
+    pub(crate) fn at(self, host: &str) -> Self {
+        Self { host: host.into(), ..self }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path, Body::empty())).await
     }
@@ -233,8 +246,8 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, "care.example")
-            .header(header::ORIGIN, ORIGIN)
+            .header(header::HOST, &self.host)
+            .header(header::ORIGIN, format!("https://{}", self.host))
             .header("sec-fetch-site", "same-origin")
             .header(header::CONTENT_TYPE, "application/json")
             .extension(ConnectInfo(address));
