@@ -26,6 +26,7 @@ use crate::live::{self, Live};
 use crate::mail::Post;
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
+use crate::picture::Pictures;
 use crate::signalling::hub::Hub;
 use crate::signalling::pump;
 use crate::signalling::socket::Lobby;
@@ -47,6 +48,7 @@ pub struct AppState {
     pub sign_ins: SignInThrottle,
     pub access_tokens: AccessTokens,
     pub ceremonies: Ceremonies,
+    pub pictures: Pictures,
     pub post: Post,
     pub media: MediaNodes,
     pub metrics: Metrics,
@@ -101,6 +103,7 @@ impl App {
             sign_ins: SignInThrottle::default(),
             access_tokens,
             ceremonies: Ceremonies::default(),
+            pictures: Pictures::default(),
             post,
             tickets: Tickets::default(),
             lobby: Lobby::default(),

@@ -50,7 +50,7 @@ pub enum ApiError {
     WrongState(String),
     #[error("{0}")]
     Conflict(&'static str),
-    #[error("the request is larger than 64 KiB")]
+    #[error("the request is too large")]
     BodyTooLarge,
     #[error("too many attempts, try again later")]
     TooManyRequests { retry_after: Duration },

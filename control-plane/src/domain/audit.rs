@@ -42,6 +42,7 @@ actions! {
     UserReactivated => "user.reactivate",
     UserErased => "user.erase",
     PictureSet => "picture.set",
+    PictureRemoved => "picture.remove",
     PictureRead => "picture.read",
     Registered => "account.register",
     EmailVerified => "account.verify_email",

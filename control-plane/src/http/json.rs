@@ -1,11 +1,10 @@
 //! JSON bodies: refused with the name of the field that is wrong, and never with what was in it.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::header;
 use serde::de::DeserializeOwned;
 
+use super::upload::Upload;
 use crate::error::ApiError;
 
 /// The body of a request, checked field by field.
@@ -19,12 +18,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if content_type.and_then(|value| value.split(';').next()) != Some("application/json") {
             return Err(ApiError::Malformed("the body must be application/json"));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
-                _ => ApiError::Malformed("the body did not arrive whole"),
-            }
-        })?;
+        let Upload(bytes) = Upload::from_request(request, state).await?;
         parse(&bytes).map(Self)
     }
 }

@@ -13,4 +13,5 @@ pub mod router;
 pub mod routes;
 pub mod sign_in;
 pub mod throttle;
+pub mod upload;
 pub mod views;

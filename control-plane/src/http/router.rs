@@ -13,7 +13,7 @@ use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_sam
 use super::openapi;
 use super::routes::{
     account, admin_users, bootstrap, consultations, erasure, events, health, invites, passkeys, passwords,
-    registrations, session, tokens, totp, transcripts, users,
+    pictures, registrations, session, tokens, totp, transcripts, users,
 };
 use crate::app::App;
 use crate::error::ApiError;
@@ -28,6 +28,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(bootstrap::routes())
         .merge(passwords::routes())
         .merge(account::routes())
+        .merge(pictures::routes())
         .merge(totp::routes())
         .merge(passkeys::routes())
         .merge(tokens::routes())

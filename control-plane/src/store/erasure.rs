@@ -110,7 +110,11 @@ impl Tx {
         self.finds(OPEN, person).await
     }
 
-    async fn finds(&mut self, statement: &'static str, person: UserId) -> Result<bool, StoreError> {
+    pub(super) async fn finds(
+        &mut self,
+        statement: &'static str,
+        person: UserId,
+    ) -> Result<bool, StoreError> {
         let row = sqlx::query(statement)
             .bind(self.tenant.to_string())
             .bind(person.to_string())

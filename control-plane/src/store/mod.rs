@@ -52,6 +52,7 @@ pub use notices::Notice;
 pub use one_time::OneTime;
 pub use participants::Participant;
 pub use passkeys::Passkey;
+pub use pictures::Picture;
 pub use refresh_tokens::{ApiSession, RefreshFamily};
 pub use rotation::{KeyCount, Rotation, RotationError, SETTLING};
 pub use sessions::{Device, LiveSession, NewSession};

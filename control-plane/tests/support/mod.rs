@@ -266,6 +266,15 @@ impl Client {
         (response.status().as_u16(), response.headers().clone())
     }
 
+    /// For answers that are no text.
+    pub(crate) async fn fetch(&self, path: &str) -> (u16, HeaderMap, Vec<u8>) {
+        let request = self.request(Method::GET, path, Body::empty());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 10 * 1024 * 1024).await.unwrap();
+        (parts.status.as_u16(), parts.headers, bytes.to_vec())
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -72,6 +72,14 @@ export type CaptionService = {
   why: string;
 };
 
+/** `PUT /api/v1/account` */
+export type ChangeAccount = {
+  /** 1 to 80 characters. */
+  name: string;
+  /** A doctor's field, 1 to 60 characters; empty for everyone else. */
+  specialty: string;
+};
+
 /** `POST /api/v1/session/password` */
 export type ChangePassword = {
   challenge: string;

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::{specialty_of, text_field};
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::audit::{Action, AuditEntry};
@@ -16,14 +17,26 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::Role;
 use crate::error::ApiError;
 use crate::http::actor::NO_COOKIE;
+use crate::http::json::Body;
 use crate::http::views::{ErrorBody, UserView};
 use crate::ids::SessionId;
+use crate::store::{StoreError, Tx};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(read))
+        .routes(routes!(read, change))
         .routes(routes!(devices, sign_out_everywhere))
         .routes(routes!(sign_out_device))
+}
+
+/// `PUT /api/v1/account`
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAccount {
+    /// 1 to 80 characters.
+    pub name: String,
+    /// A doctor's field, 1 to 60 characters; empty for everyone else.
+    pub specialty: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -61,11 +74,39 @@ pub struct DeviceView {
 pub async fn read(State(app): State<App>, actor: Actor) -> Result<Json<AccountView>, ApiError> {
     has_account(&actor)?;
     let mut tx = app.store.read(actor.tenant).await?;
+    let view = view(&mut tx, &actor).await?;
+    tx.commit(AuditEntry::of(&actor, Action::UserRead, actor.user, app.clock.now())).await?;
+    Ok(Json(view))
+}
+
+/// Change your name or specialty.
+#[utoipa::path(
+    put, path = "/account", tag = "account",
+    request_body = ChangeAccount,
+    responses((status = 200, description = "Changed", body = AccountView)),
+)]
+pub async fn change(
+    State(app): State<App>,
+    actor: Actor,
+    Body(body): Body<ChangeAccount>,
+) -> Result<Json<AccountView>, ApiError> {
+    has_account(&actor)?;
+    let name = text_field("name", &body.name, 1, 80)?;
+    let specialty = specialty_of(actor.role, &body.specialty)?;
+    let now = app.clock.now();
+    let mut tx = app.store.begin(actor.tenant).await?;
+    tx.rename(actor.user, &name, now).await?;
+    tx.set_specialty(actor.user, &specialty).await?;
+    let view = view(&mut tx, &actor).await?;
+    tx.commit(AuditEntry::of(&actor, Action::UserChanged, actor.user, now)).await?;
+    Ok(Json(view))
+}
+
+async fn view(tx: &mut Tx, actor: &Actor) -> Result<AccountView, StoreError> {
     let account = tx.credentials(actor.user).await?;
     let recovery_codes_left = tx.recovery_codes_left(actor.user).await?;
     let has_picture = tx.has_picture(actor.user).await?;
-    tx.commit(AuditEntry::of(&actor, Action::UserRead, actor.user, app.clock.now())).await?;
-    Ok(Json(AccountView {
+    Ok(AccountView {
         email_verified: account.user.email_verified_at.is_some(),
         approved: account.user.approved_at.is_some(),
         has_picture,
@@ -74,7 +115,7 @@ pub async fn read(State(app): State<App>, actor: Actor) -> Result<Json<AccountVi
         recovery_codes_left,
         password_changed_at: account.password_changed_at,
         user: account.user.into(),
-    }))
+    })
 }
 
 /// Where you are signed in.
@@ -138,6 +179,6 @@ pub async fn sign_out_everywhere(
 }
 
 /// Guests were let in by a doctor and have none.
-fn has_account(actor: &Actor) -> Result<(), ApiError> {
+pub(super) fn has_account(actor: &Actor) -> Result<(), ApiError> {
     if actor.role == Role::Guest { Err(ApiError::Forbidden) } else { Ok(()) }
 }

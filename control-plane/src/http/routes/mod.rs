@@ -10,6 +10,7 @@ pub mod health;
 pub mod invites;
 pub mod passkeys;
 pub mod passwords;
+pub mod pictures;
 pub mod registrations;
 pub mod session;
 pub mod tokens;
@@ -34,6 +35,15 @@ fn text_field(name: &str, text: &str, min: usize, max: usize) -> Result<String, 
         return Err(ApiError::field(name, "must not have control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// The field somebody gives themselves: a doctor has one, nobody else.
+fn specialty_of(role: Role, text: &str) -> Result<String, ApiError> {
+    match role {
+        Role::Doctor => text_field("specialty", text, 1, 60),
+        Role::Patient | Role::Admin | Role::Guest if text.trim().is_empty() => Ok(String::new()),
+        Role::Patient | Role::Admin | Role::Guest => Err(ApiError::field("specialty", "is for doctors only")),
+    }
 }
 
 /// `limit` of a list: 1 to 200, 50 when it is absent.

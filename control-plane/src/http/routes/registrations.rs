@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{check_password, text_field};
+use super::{check_password, specialty_of, text_field};
 use crate::app::App;
 use crate::domain::audit::{Action, Agent, AuditEntry, Outcome};
 use crate::domain::one_time::OneTimePurpose;
@@ -123,11 +123,7 @@ pub async fn register(
 fn checked(app: &App, body: &Register) -> Result<NewUser, ApiError> {
     let name = text_field("name", &body.name, 1, 80)?;
     let email = email_field(&body.email)?;
-    let specialty = match body.role {
-        Role::Doctor => text_field("specialty", &body.specialty, 1, 60)?,
-        _ if body.specialty.trim().is_empty() => String::new(),
-        _ => return Err(ApiError::field("specialty", "is for doctors only")),
-    };
+    let specialty = specialty_of(body.role, &body.specialty)?;
     check_password(app, "password", &body.password, &email)?;
     Ok(NewUser {
         email: Some(email),
