@@ -17,19 +17,19 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::CryptoError;
 use crate::crypto::note::{NoteSigner, Verifier};
-use crate::domain::audit_log::{Fault, Inspection};
+use crate::domain::audit_log::Fault;
 use crate::domain::checkpoint::{Checkpoint, origin};
 use crate::domain::merkle::{Frontier, Head};
 use crate::domain::time::Timestamp;
 use crate::ids::TenantId;
 use crate::metrics::AuditMetrics;
-use crate::store::{SignedHead, Store, StoreError, Tx};
+use crate::store::{SignedHead, Store, StoreError};
+use crate::trail;
 
 /// Verifier keys of every clinic's log, a line each; beside the checkpoints.
 const PUBLIC_KEYS: &str = "audit.pub";
 /// A busy server signs no more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
-const ENTRIES_AT_A_TIME: i64 = 1000;
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +131,7 @@ impl Checkpoints {
         let start = signed.get(&tenant).filter(|tree| tree.size() >= kept.size()).unwrap_or(&kept).clone();
         let expected = vec![Head { size: kept.size(), root: kept.root() }];
         let expected = if kept.size() == start.size() { expected } else { Vec::new() };
-        let tree = follow(&mut tx, start, expected).await?;
+        let tree = trail::follow::<CheckpointError>(&mut tx, start, expected).await?;
         drop(tx);
         signed.insert(tenant, tree.clone());
         if tree.size() == kept.size() {
@@ -169,21 +169,6 @@ impl Checkpoints {
         });
         let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|source| CheckpointError::File { path, source })
-    }
-}
-
-/// Reads what comes after `from` to the end of the log.
-async fn follow(tx: &mut Tx, from: Frontier, signed: Vec<Head>) -> Result<Frontier, CheckpointError> {
-    let head = tx.log_head().await?;
-    let mut inspection = Inspection::new(from, signed);
-    loop {
-        let page = tx.log_page(inspection.next() - 1, ENTRIES_AT_A_TIME).await?;
-        for row in &page {
-            inspection.follow(row)?;
-        }
-        if (page.len() as i64) < ENTRIES_AT_A_TIME {
-            return Ok(inspection.end(head.size, &head.frontier)?);
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod backup;
 mod keys;
 
@@ -56,6 +57,9 @@ enum Command {
     /// Master keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// The audit log: is it what was written?
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// The whole database in one sealed file.
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -135,12 +139,19 @@ impl Cli {
     /// Carries out the command; an error has been told when this returns.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        // 1 says that the log was tampered with.
+        let failure =
+            if matches!(self.command, Command::Audit(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
         if let Err(error) = keep_memory_private() {
-            return fail(&error);
+            tell(&error);
+            return failure;
         }
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return fail(&anyhow!(error).context("asynchronous runtime")),
+            Err(error) => {
+                tell(&anyhow!(error).context("asynchronous runtime"));
+                return failure;
+            }
         };
         let result = runtime.block_on(self.dispatch());
         // After the grace period nothing is waited for any more.
@@ -148,7 +159,10 @@ impl Cli {
         match result {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(error) => fail(&error),
+            Err(error) => {
+                tell(&error);
+                failure
+            }
         }
     }
 
@@ -190,6 +204,7 @@ impl Cli {
                 say(&format!("{clinic} answers at https://{host} after the next restart of the server."));
             }
             Command::Keys(command) => keys::run(&config, command).await?,
+            Command::Audit(command) => return audit::run(&config, command).await,
             Command::Backup(command) => backup::run(&config, command).await?,
             Command::Migrate => {
                 let (store, _) = open_store(&config, &Clock::System).await?;
@@ -241,9 +256,8 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
+fn tell(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "auscult: {error:#}");
-    ExitCode::FAILURE
 }
 
 /// A bar on a terminal, a line per ten percent elsewhere.
@@ -296,6 +310,11 @@ mod tests {
             "auscult keys status",
             "auscult keys rotate",
             "auscult keys retire 1",
+            "auscult audit verify --from-checkpoints ten_1.checkpoints --key audit.pub",
+            "auscult audit prove 17",
+            "auscult audit export --patient usr_00000000000000000000000000000001 --out log.ndjson",
+            "auscult audit check log.ndjson --key audit.pub",
+            "auscult audit key",
             "auscult backup create --out today.backup --key-out backup.key",
             "auscult backup verify today.backup --key backup.key",
             "auscult backup restore today.backup --to data",

@@ -27,4 +27,5 @@ pub mod signalling;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+pub mod trail;
 pub mod web;

@@ -49,20 +49,6 @@ async fn what_was_added_is_signed_once_and_stands_outside_the_database_too() {
     assert_eq!(sizes(&app).last(), Some(&(second.size as u64 + 1)), "the last one at the end");
 }
 
-/// Somebody with the database in their hands, who has switched the triggers off.
-async fn intruder(app: &TestApp) -> sqlx::AnyPool {
-    let database = app.intruder().await;
-    let statements: &[&'static str] = if app.app.config.database.url.is_empty() {
-        &["DROP TRIGGER audit_update", "DROP TRIGGER audit_delete", "DROP TRIGGER audit_heads_update"]
-    } else {
-        &["ALTER TABLE audit DISABLE TRIGGER USER", "ALTER TABLE audit_heads DISABLE TRIGGER USER"]
-    };
-    for statement in statements {
-        sqlx::query(*statement).execute(&database).await.unwrap();
-    }
-    database
-}
-
 #[tokio::test]
 async fn a_changed_entry_is_named_and_never_signed() {
     let app = TestApp::start().await;
@@ -71,7 +57,7 @@ async fn a_changed_entry_is_named_and_never_signed() {
     one_more(&app).await;
     one_more(&app).await;
     let seq = first.size + 2;
-    let database = intruder(&app).await;
+    let database = app.tamperer().await;
     sqlx::query("UPDATE audit SET outcome = 'denied' WHERE seq = $1")
         .bind(seq)
         .execute(&database)
@@ -90,7 +76,7 @@ async fn a_log_that_was_cut_short_after_it_was_signed_is_noticed() {
     let app = TestApp::start().await;
     Consultation::requested(&app).await;
     let first = sign(&app).await.unwrap().unwrap();
-    let database = intruder(&app).await;
+    let database = app.tamperer().await;
     sqlx::query("DELETE FROM audit WHERE seq = $1").bind(first.size).execute(&database).await.unwrap();
     sqlx::query("UPDATE audit_heads SET seq = seq - 1").execute(&database).await.unwrap();
     assert!(matches!(sign(&app).await, Err(CheckpointError::Fault(_))));

@@ -216,6 +216,10 @@ async fn kill_again_and_again(folder: &Path, urls: &Urls) {
     let acknowledged: usize = patients.iter().map(|patient| patient.ledger.len()).sum();
     assert!(acknowledged > kills() as usize, "the load was no load: {acknowledged}");
     drop(server);
+    let verified = auscult(folder, urls, &["audit", "verify"]).output().unwrap();
+    let said = String::from_utf8(verified.stdout).unwrap();
+    assert!(verified.status.success() && said.contains("entries are whole"), "{said}");
+    print!("{said}");
     let writes = 2 * acknowledged;
     println!("{} kills, about {writes} acknowledged writes, none lost", kills());
 }

@@ -13,12 +13,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::key_file;
 use crate::domain::audit::{Action, Agent, AuditEntry};
-use crate::domain::audit_log::Follower;
-use crate::ids::TenantId;
-use crate::store::Store;
-
-/// Entries that are read at once.
-const LOG_PAGE: i64 = 1000;
+use crate::domain::merkle::Frontier;
+use crate::trail::{self, TrailError};
 
 #[derive(Subcommand)]
 pub(super) enum BackupCommand {
@@ -100,31 +96,15 @@ async fn restore(config: &Config, file: &Path, to: PathBuf, key: Option<&Path>) 
     // Opening it checks the master key and erases again whoever has been erased since.
     let (store, _) = open_store(&config, &Clock::System).await?;
     for tenant in store.clinics() {
-        let entries = follow_log(&store, tenant).await?;
-        say(&format!("{tenant}: the audit log of {entries} entries is whole."));
+        let mut tx = store.snapshot(tenant).await?;
+        let log = trail::follow::<TrailError>(&mut tx, Frontier::default(), Vec::new()).await?;
+        say(&format!("{tenant}: the audit log of {} entries is whole.", log.size()));
     }
     let entry = AuditEntry::by(Agent::Server, Action::BackupRestored, "", Clock::System.now());
     store.record(store.tenant(), entry).await?;
     store.close().await;
     say(&format!("Restored {rows} rows, {}. Everybody signs in anew.", made(&header)?));
     Ok(())
-}
-
-/// Recomputes a clinic's audit log. Returns the number of its entries.
-async fn follow_log(store: &Store, tenant: TenantId) -> anyhow::Result<i64> {
-    let (mut tx, mut follower) = (store.read(tenant).await?, Follower::default());
-    loop {
-        let page = tx.log_page(follower.next() - 1, LOG_PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        for row in &page {
-            follower.follow(row).context("audit log")?;
-        }
-    }
-    let head = tx.log_head().await?;
-    follower.end(head.size, &head.frontier).context("audit log")?;
-    Ok(head.size)
 }
 
 fn key_of(config: &Config, path: Option<&Path>) -> anyhow::Result<BackupKey> {

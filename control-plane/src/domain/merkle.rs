@@ -65,6 +65,32 @@ impl Frontier {
         self.append_and_tell(leaf, |_, _| {});
     }
 
+    /// Adds a full subtree of so many leaves. `None`: the number is no power of two, or no subtree of it begins here.
+    pub fn append_subtree(&mut self, root: Hash, leaves: u64) -> Option<()> {
+        let end = self.size.checked_add(leaves)?;
+        if !leaves.is_power_of_two() || !self.size.is_multiple_of(leaves) {
+            return None;
+        }
+        let mut node = root;
+        for _ in 0..(self.size / leaves).trailing_ones() {
+            node = node_hash(&self.roots.pop()?, &node);
+        }
+        self.roots.push(node);
+        self.size = end;
+        Some(())
+    }
+
+    /// Which leaves each full subtree covers, and its root.
+    fn subtrees(&self) -> impl Iterator<Item = (Range<u64>, Hash)> {
+        let mut start = 0;
+        self.roots.iter().map(move |root| {
+            let rest = self.size - start;
+            let range = start..start + (1 << rest.ilog2());
+            start = range.end;
+            (range, *root)
+        })
+    }
+
     /// Tells of every full subtree that the leaf completes: which leaves it covers, and its root.
     fn append_and_tell(&mut self, leaf: Hash, mut completed: impl FnMut(Range<u64>, &Hash)) {
         let end = self.size + 1;
@@ -100,10 +126,15 @@ pub struct Prover {
 }
 
 impl Prover {
-    /// Will know the hashes of these ranges of leaves.
-    pub fn new(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
-        let wanted = ranges.into_iter().map(|range| (range, None)).collect();
-        Self { tree: Frontier::default(), wanted }
+    /// Will know the hashes of these ranges of leaves, as far as they are subtrees of `tree` or reach beyond it.
+    pub fn after(tree: Frontier, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
+        let mut wanted: HashMap<_, _> = ranges.into_iter().map(|range| (range, None)).collect();
+        for (range, hash) in tree.subtrees() {
+            if let Some(slot) = wanted.get_mut(&range) {
+                *slot = Some(hash);
+            }
+        }
+        Self { tree, wanted }
     }
 
     pub fn append(&mut self, leaf: Hash) {

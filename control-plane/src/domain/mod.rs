@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod audit;
+pub mod audit_export;
+pub mod audit_filter;
 pub mod audit_log;
 pub mod checkpoint;
 pub mod clinical;

@@ -11,6 +11,12 @@ const INSERT: &str =
     "INSERT INTO checkpoints (tenant_id, size, note, frontier, created_at) VALUES ($1, $2, $3, $4, $5)";
 const NEWEST: &str = "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1
                        ORDER BY size DESC LIMIT 1";
+const COVERING: &str =
+    "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1 AND size >= $2
+                         ORDER BY size LIMIT 1";
+const BEFORE: &str =
+    "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1 AND size < $2
+                       ORDER BY size DESC LIMIT 1";
 const PAGE: &str =
     "SELECT size, note, frontier, created_at FROM checkpoints WHERE tenant_id = $1 AND size > $2
                      ORDER BY size LIMIT 1000";
@@ -38,6 +44,29 @@ impl Tx {
     pub async fn newest_checkpoint(&mut self) -> Result<Option<SignedHead>, StoreError> {
         let row =
             sqlx::query(NEWEST).bind(self.tenant.to_string()).fetch_optional(&mut *self.transaction).await?;
+        row.map(|row| signed_head(&row)).transpose()
+    }
+
+    /// The first checkpoint that covers entry `seq`.
+    pub async fn checkpoint_covering(&mut self, seq: i64) -> Result<Option<SignedHead>, StoreError> {
+        self.one_checkpoint(COVERING, seq).await
+    }
+
+    /// The last checkpoint that does not.
+    pub async fn checkpoint_before(&mut self, seq: i64) -> Result<Option<SignedHead>, StoreError> {
+        self.one_checkpoint(BEFORE, seq).await
+    }
+
+    async fn one_checkpoint(
+        &mut self,
+        sql: &'static str,
+        seq: i64,
+    ) -> Result<Option<SignedHead>, StoreError> {
+        let row = sqlx::query(sql)
+            .bind(self.tenant.to_string())
+            .bind(seq)
+            .fetch_optional(&mut *self.transaction)
+            .await?;
         row.map(|row| signed_head(&row)).transpose()
     }
 

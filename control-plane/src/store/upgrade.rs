@@ -14,17 +14,23 @@ const SEAL: &str =
     "UPDATE users SET identity = $3, email_index = $4, email = NULL, name = '', email_verified_at = $5,
                              approved_at = $5
                      WHERE tenant_id = $1 AND id = $2";
+const HASHED: &str = "SELECT seq FROM audit WHERE tenant_id = $1 AND leaf IS NOT NULL LIMIT 1";
 const HASH: &str = "UPDATE audit SET leaf = $3, root = $4 WHERE tenant_id = $1 AND seq = $2";
 const SET_FRONTIER: &str = "UPDATE audit_heads SET frontier = $2 WHERE tenant_id = $1";
 const ENTRIES_AT_A_TIME: i64 = 500;
 
 impl Store {
-    /// Entries of version 0001 had no hashes: each clinic's get theirs in one transaction.
+    /// Entries of version 0001 had no hashes: each clinic's get theirs in one transaction. A log that has any, or was
+    /// ever signed, and yet no head was tampered with. It is left as it is, and takes no more entries.
     pub(super) async fn hash_entries(&self) -> Result<(), StoreError> {
         for tenant in self.clinics() {
             let mut tx = self.begin(tenant).await?;
             let head = tx.log_head().await?;
             if head.size > 0 && head.frontier.is_empty() {
+                if tx.was_hashed().await? {
+                    tracing::error!(%tenant, "the audit log has lost its head: run `auscult audit verify`");
+                    continue;
+                }
                 tx.hash_all_entries().await?;
                 tx.keep().await?;
             }
@@ -71,6 +77,12 @@ impl Store {
 }
 
 impl Tx {
+    async fn was_hashed(&mut self) -> Result<bool, StoreError> {
+        let hashed =
+            sqlx::query(HASHED).bind(self.tenant.to_string()).fetch_optional(&mut *self.transaction).await?;
+        Ok(hashed.is_some() || self.newest_checkpoint().await?.is_some())
+    }
+
     async fn hash_all_entries(&mut self) -> Result<(), StoreError> {
         let (tenant, mut tree, mut last) = (self.tenant.to_string(), Frontier::default(), 0);
         loop {

@@ -101,6 +101,19 @@ impl TestApp {
         sqlx::AnyPool::connect(&url).await.unwrap()
     }
 
+    /// The same, who has switched off what keeps the audit log from being changed.
+    pub(crate) async fn tamperer(&self) -> sqlx::AnyPool {
+        const SQLITE: &str = "DROP TRIGGER audit_update; DROP TRIGGER audit_delete; DROP TRIGGER audit_insert;
+             DROP TRIGGER audit_heads_update; DROP TRIGGER audit_heads_delete; DROP TRIGGER checkpoints_update;
+             DROP TRIGGER checkpoints_delete; DROP TRIGGER checkpoints_insert;";
+        const POSTGRES: &str = "ALTER TABLE audit DISABLE TRIGGER USER;
+             ALTER TABLE audit_heads DISABLE TRIGGER USER; ALTER TABLE checkpoints DISABLE TRIGGER USER;";
+        let database = self.intruder().await;
+        let guards = if self.app.config.database.url.is_empty() { SQLITE } else { POSTGRES };
+        sqlx::raw_sql(guards).execute(&database).await.unwrap();
+        database
+    }
+
     pub(crate) fn wait(&self, duration: Duration) {
         self.app.clock.advance(duration);
     }

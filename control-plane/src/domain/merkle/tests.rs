@@ -102,7 +102,7 @@ fn naive_root(leaves: &[Hash]) -> Hash {
 }
 
 fn proof(leaves: &[Hash], ranges: &[Range<u64>]) -> Vec<Hash> {
-    let mut prover = Prover::new(ranges.iter().cloned());
+    let mut prover = Prover::after(Frontier::default(), ranges.iter().cloned());
     for leaf in leaves {
         prover.append(*leaf);
     }

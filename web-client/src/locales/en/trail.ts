@@ -60,7 +60,7 @@ export const trail = {
   proofGood: "Your browser has computed the trail's root from this entry, and it is the one that the server has signed.",
   proofBadTitle: "The proof does not fit",
   proofBad: "The root computed from this entry is not the signed one. Keep the files below and tell whoever looks after this server.",
-  proofHint: "To check the signature too, use the exported trail with “auscult audit check-export” on a machine of your own.",
+  proofHint: "To check the signature too, use the exported trail with “auscult audit check” on a machine of your own.",
   proofLeaf: "Hash of the entry",
   proofPosition: (index: string, size: string) => `Entry ${index} of ${size}`,
   proofPath: "Hashes beside the way to the root",
