@@ -20,12 +20,14 @@ use crate::crypto::token::AccessTokens;
 use crate::domain::password::PasswordPolicy;
 use crate::domain::session::Revocation;
 use crate::erasures::ErasureLedger;
+use crate::http::routes::oidc::Departures;
 use crate::http::routes::passkeys::Ceremonies;
 use crate::http::throttle::SignInThrottle;
 use crate::live::{self, Live};
 use crate::mail::Post;
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
+use crate::oidc::Oidc;
 use crate::picture::Pictures;
 use crate::signalling::hub::Hub;
 use crate::signalling::pump;
@@ -48,6 +50,8 @@ pub struct AppState {
     pub sign_ins: SignInThrottle,
     pub access_tokens: AccessTokens,
     pub ceremonies: Ceremonies,
+    pub oidc: Oidc,
+    pub departures: Departures,
     pub pictures: Pictures,
     pub post: Post,
     pub media: MediaNodes,
@@ -103,6 +107,8 @@ impl App {
             sign_ins: SignInThrottle::default(),
             access_tokens,
             ceremonies: Ceremonies::default(),
+            oidc: Oidc::new(&config.oidc).context("single sign-on")?,
+            departures: Departures::default(),
             pictures: Pictures::default(),
             post,
             tickets: Tickets::default(),

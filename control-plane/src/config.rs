@@ -37,6 +37,7 @@ pub struct Config {
 }
 
 pub use environment::master_keys_in_environment;
+pub(crate) use sections::is_private;
 pub use sections::{
     AccountsConfig, AuditConfig, KeyProvider, KeysConfig, MailConfig, OidcConfig, OidcProvider,
 };

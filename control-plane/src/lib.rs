@@ -22,6 +22,7 @@ pub mod mail;
 pub mod media;
 pub mod metrics;
 pub mod model;
+pub mod oidc;
 pub mod picture;
 pub mod signalling;
 pub mod store;

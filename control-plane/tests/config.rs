@@ -54,6 +54,27 @@ fn values_that_make_no_sense_are_refused_with_their_key() {
 }
 
 #[test]
+fn a_provider_of_single_sign_on_is_reached_over_tls_only() {
+    let provider = |id: &str, issuer: &str| {
+        format!("{{ id = \"{id}\", name = \"Hospital\", issuer = \"{issuer}\", client_id = \"auscult\" }}")
+    };
+    let load = |providers: &[String]| load(&format!("[oidc]\nproviders = [{}]\n", providers.join(", "))).0;
+    for issuer in ["https://sso.example/realms/a", "http://127.0.0.1:9000", "http://localhost/x"] {
+        load(&[provider("hospital", issuer)]).expect(issuer);
+    }
+    for issuer in
+        ["http://sso.example", "", "sso.example", "https://sso.example?x", "http://127.0.0.1.evil.example"]
+    {
+        let error = load(&[provider("hospital", issuer)]).expect_err(issuer);
+        assert!(error.contains("oidc.providers") && error.contains("issuer"), "{error}");
+    }
+    let error = load(&[provider("a/b", "https://sso.example")]).unwrap_err();
+    assert!(error.contains("a/b"), "{error}");
+    let twice = [provider("one", "https://a.example"), provider("one", "https://b.example")];
+    assert!(load(&twice).unwrap_err().contains("two providers"));
+}
+
+#[test]
 fn files_that_are_not_there_are_named_but_only_when_asked() {
     for (text, key) in [
         ("[whisper]\nmodel = \"/no/such/model.bin\"\n", "whisper.model"),

@@ -196,6 +196,29 @@ pub struct OidcConfig {
     pub providers: Vec<OidcProvider>,
 }
 
+impl OidcConfig {
+    fn check(&self) -> Result<(), String> {
+        let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        for (index, provider) in self.providers.iter().enumerate() {
+            let OidcProvider { id, name, issuer, client_id, .. } = provider;
+            if !is_id(id) {
+                return Err(format!("id {id:?} may hold letters, digits and hyphens"));
+            }
+            if self.providers.iter().take(index).any(|other| other.id == *id) {
+                return Err(format!("two providers have the id {id:?}"));
+            }
+            if !is_private(issuer) || issuer.contains(['?', '#', '\n']) {
+                let why = "must begin with https:// (http:// only on this machine) and have neither ? nor #";
+                return Err(format!("the issuer of {id:?} {why}"));
+            }
+            if name.is_empty() || client_id.is_empty() {
+                return Err(format!("{id:?} needs a name and a client_id"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// One OpenID Connect provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -206,8 +229,21 @@ pub struct OidcProvider {
     pub name: String,
     pub issuer: String,
     pub client_id: String,
-    /// Never logged.
+    /// Empty for a public client. Never logged.
+    #[serde(default)]
     pub client_secret: String,
+    /// Host of the clinic whose people come by it; empty: every clinic's.
+    #[serde(default)]
+    pub clinic: String,
+    /// Whether it links with an account of the same address, if both sides have verified that.
+    #[serde(default)]
+    pub link_by_email: bool,
+    /// Whether somebody without an account is given a patient's.
+    #[serde(default)]
+    pub register: bool,
+    /// Whether it asks for a second factor itself, so that we need not.
+    #[serde(default)]
+    pub second_factor: bool,
 }
 
 impl Config {
@@ -250,19 +286,12 @@ impl Config {
         if self.audit.checkpoint_interval_s == 0 {
             return Err(("audit.checkpoint_interval_s", "must be at least 1".into()));
         }
-        let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if let Some(provider) = self.oidc.providers.iter().find(|provider| !is_id(&provider.id)) {
-            return Err((
-                "oidc.providers",
-                format!("id {:?} may hold letters, digits and hyphens", provider.id),
-            ));
-        }
-        Ok(())
+        self.oidc.check().map_err(|why| ("oidc.providers", why))
     }
 }
 
 /// Whether nobody on the way can read what is sent to this URL.
-fn is_private(url: &str) -> bool {
+pub(crate) fn is_private(url: &str) -> bool {
     let loopback = |rest: &str| {
         let authority = rest.split('/').next().unwrap_or_default();
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);

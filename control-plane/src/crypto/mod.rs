@@ -1,6 +1,7 @@
 //! Keys and what is done with them. All cryptography of the control plane is here, and all of it is aws-lc-rs
 //! (passwords: argon2). Nothing here knows SQL or HTTP.
 
+pub mod id_token;
 mod key_cache;
 pub mod key_file;
 pub mod keyring;

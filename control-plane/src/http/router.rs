@@ -12,8 +12,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::openapi;
 use super::routes::{
-    account, admin_users, bootstrap, consultations, erasure, events, health, invites, passkeys, passwords,
-    pictures, registrations, session, tokens, totp, transcripts, users,
+    account, admin_users, bootstrap, consultations, erasure, events, health, invites, oidc, passkeys,
+    passwords, pictures, registrations, session, tokens, totp, transcripts, users,
 };
 use crate::app::App;
 use crate::error::ApiError;
@@ -31,6 +31,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(pictures::routes())
         .merge(totp::routes())
         .merge(passkeys::routes())
+        .merge(oidc::routes())
         .merge(tokens::routes())
         .merge(erasure::routes())
         .merge(events::routes())

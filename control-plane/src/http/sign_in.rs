@@ -197,7 +197,7 @@ pub async fn take_recovery(tx: &mut Tx, user: UserId, code: &str, now: Timestamp
     Ok(tx.use_recovery_code(user, &normalise_recovery_code(code), now).await?)
 }
 
-/// Makes a browser's session; the caller commits. The person has proved everything, so nothing is counted any more.
+/// [`new_session`] of a browser that the account will know again.
 pub async fn open_session(
     app: &App,
     visitor: &Visitor,
@@ -205,6 +205,23 @@ pub async fn open_session(
     user: &User,
     second_factor: SecondFactor,
 ) -> Result<(Cookies, SessionView), ApiError> {
+    let (cookie, view) = new_session(app, visitor, tx, user, second_factor).await?;
+    let mut cookies = vec![(header::SET_COOKIE, cookie)];
+    if user.role != Role::Guest {
+        let key = app.store.tenant_key(visitor.tenant)?;
+        cookies.push((header::SET_COOKIE, visitor.browser.remember(&key, &user.email)?));
+    }
+    Ok((AppendHeaders(cookies), view))
+}
+
+/// Makes a browser's session; the caller commits. The person has proved everything, so nothing is counted any more.
+pub async fn new_session(
+    app: &App,
+    visitor: &Visitor,
+    tx: &mut Tx,
+    user: &User,
+    second_factor: SecondFactor,
+) -> Result<(HeaderValue, SessionView), ApiError> {
     let (now, limits) = (app.clock.now(), app.config.accounts.session_limits());
     let secret = secret::generate()?;
     let session = NewSession {
@@ -217,13 +234,11 @@ pub async fn open_session(
     };
     tx.insert_session(&session, limits, now).await?;
     let key = app.store.tenant_key(visitor.tenant)?;
-    let mut cookies = vec![(header::SET_COOKIE, session_cookie(&secret, limits)?)];
     if user.role != Role::Guest {
         tx.clear_failures(&visitor.counters(app, &user.email)?.login).await?;
-        cookies.push((header::SET_COOKIE, visitor.browser.remember(&key, &user.email)?));
     }
     let view = session_view(app, user.clone(), key.csrf_token(&secret), now, second_factor);
-    Ok((AppendHeaders(cookies), view))
+    Ok((session_cookie(&secret, limits)?, view))
 }
 
 /// `authenticated_at`: when the person last proved a secret.

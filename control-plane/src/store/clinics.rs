@@ -34,6 +34,13 @@ impl Store {
         clinics.by_host.get(&host.to_ascii_lowercase()).copied().unwrap_or(self.tenant)
     }
 
+    /// The clinic that has this host, if any has.
+    #[must_use]
+    pub fn clinic_at(&self, host: &str) -> Option<TenantId> {
+        let clinics = self.clinics.read().unwrap_or_else(PoisonError::into_inner);
+        clinics.by_host.get(&host.to_ascii_lowercase()).copied()
+    }
+
     /// Where a clinic is served: under its own host with the port of `public_url`, the others at `public_url`.
     #[must_use]
     pub fn origin_of(&self, tenant: TenantId, public_url: &str) -> String {

@@ -19,6 +19,7 @@ mod keys;
 mod lockout;
 mod masters;
 mod notices;
+mod oidc;
 mod one_time;
 mod open;
 mod participants;

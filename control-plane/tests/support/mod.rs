@@ -5,6 +5,7 @@ pub(crate) mod authenticator;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod many_keys;
+pub(crate) mod oidc;
 pub(crate) mod smtp;
 pub(crate) mod vault;
 

@@ -8,6 +8,7 @@ pub mod erasure;
 pub mod events;
 pub mod health;
 pub mod invites;
+pub mod oidc;
 pub mod passkeys;
 pub mod passwords;
 pub mod pictures;

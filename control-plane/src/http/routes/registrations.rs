@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::oidc::serves;
 use super::{check_password, specialty_of, text_field};
 use crate::app::App;
 use crate::domain::audit::{Action, Agent, AuditEntry, Outcome};
@@ -16,7 +17,7 @@ use crate::domain::one_time::OneTimePurpose;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, normalise_email};
 use crate::error::ApiError;
-use crate::http::actor::SignedIn;
+use crate::http::actor::{Clinic, SignedIn};
 use crate::http::json::Body;
 use crate::http::sign_in::Visitor;
 use crate::http::views::ErrorBody;
@@ -184,9 +185,10 @@ async fn insert(tx: &mut Tx, new: &NewUser, now: Timestamp) -> Result<(User, Str
     security(()),
     responses((status = 200, description = "The policy", body = PolicyView)),
 )]
-pub async fn policy(State(app): State<App>) -> Json<PolicyView> {
+pub async fn policy(State(app): State<App>, Clinic(tenant): Clinic) -> Json<PolicyView> {
     let (config, rules) = (&app.config, app.config.accounts.password_rules());
-    let providers = config.oidc.providers.iter();
+    let providers = app.oidc.providers().filter(|provider| serves(&app, provider, tenant));
+    let providers = providers.map(|provider| &provider.settings);
     Json(PolicyView {
         registration: config.accounts.registration,
         password: PasswordRulesView {

@@ -48,6 +48,17 @@ pub enum StepMethod {
     NewPassword,
 }
 
+impl StepMethod {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::Recovery => "recovery",
+            Self::Passkey => "passkey",
+            Self::NewPassword => "new_password",
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct SecondStepView {
     /// Good for the next step only, for 5 minutes.
@@ -134,7 +145,7 @@ pub async fn sign_in(
 }
 
 /// Empty: nothing is enrolled.
-fn methods(account: &Credentials) -> Vec<StepMethod> {
+pub(super) fn methods(account: &Credentials) -> Vec<StepMethod> {
     let mut methods = Vec::new();
     if account.totp {
         methods.extend([StepMethod::Totp, StepMethod::Recovery]);
@@ -210,7 +221,9 @@ async fn finish(
     action: Action,
 ) -> Result<Progress, ApiError> {
     let (now, user) = (app.clock.now(), &account.user);
-    if app.config.accounts.must_change(account.password_must_change, account.password_changed_at, now) {
+    let (accounts, has_password) = (&app.config.accounts, account.password_hash.is_some());
+    // Who always comes by another provider has none to change.
+    if has_password && accounts.must_change(account.password_must_change, account.password_changed_at, now) {
         let detail = second_factor.name();
         let challenge = tx.insert_one_time(OneTimePurpose::NewPassword, Some(user.id), detail, now).await?;
         tx.commit(visitor.entry(user, Action::SecondStepAsked, now)).await?;
