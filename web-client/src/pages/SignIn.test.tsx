@@ -56,6 +56,33 @@ describe("SignIn", () => {
     expect(server.requests(SIGN_IN)).toHaveLength(0);
   });
 
+  it.each([
+    ["account_exists", t.session.ssoErrors.account_exists],
+    ["provider_down", t.session.ssoErrors.provider_down],
+    ["constructor", t.session.ssoErrors.other],
+    ["<b>", t.session.ssoErrors.other],
+  ])("explains what single sign-on answered: %s", async (code, text) => {
+    renderPage(<SignIn />, `/signin?error=${encodeURIComponent(code)}`);
+    expect(await screen.findByRole("alert")).toHaveTextContent(text);
+  });
+
+  it("goes on with the second step that single sign-on leads to, and takes it out of the address", async () => {
+    const step = "POST /api/v1/session/second-step";
+    server.answer(step, { body: { user: USER, csrf_token: "t", must: [] } });
+    renderPage(<SignIn />, "/signin#second-step.challenge_1-x.totp.recovery");
+    const user = userEvent.setup();
+    await user.type(await screen.findByLabelText(t.session.code), "123456");
+    await user.click(screen.getByRole("button", { name: t.session.secondSubmit }));
+    await waitFor(() => expect(server.requests(step)).toHaveLength(1));
+    expect(server.requests(step)[0]?.body).toEqual({ challenge: "challenge_1-x", method: "totp", code: "123456" });
+  });
+
+  it("can start over from there", async () => {
+    renderPage(<SignIn />, "/signin#second-step.challenge_1.passkey");
+    await userEvent.setup().click(await screen.findByRole("button", { name: t.session.startOver }));
+    expect(await screen.findByLabelText(t.session.password)).toBeInTheDocument();
+  });
+
   it("tells an unreachable server from a wrong password", async () => {
     renderPage(<SignIn />, "/signin");
     const user = await fill();

@@ -6,8 +6,9 @@ import { NewPasswordStep } from "../features/session/NewPasswordStep";
 import { PasswordStep } from "../features/session/PasswordStep";
 import { Points } from "../features/session/Points";
 import { SecondStep } from "../features/session/SecondStep";
-import { useSession } from "../features/session/session";
+import { stepFromFragment, useSession } from "../features/session/session";
 import { PlainFrame } from "../frame/PlainFrame";
+import { useFragmentSecret } from "../lib/fragment";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
 import { ownPath } from "../lib/paths";
@@ -21,7 +22,10 @@ export function SignIn() {
   usePageTitle(t.session.signInTitle);
   const session = useSession();
   const [search] = useSearchParams();
-  const [step, setStep] = useState<SecondStepView | null>(null);
+  const [chosen, setStep] = useState<SecondStepView | null | undefined>();
+  // Single sign-on leads here when one's own second step is to follow.
+  const brought = stepFromFragment(useFragmentSecret());
+  const step = chosen === undefined ? brought : chosen;
   const next = search.get("next");
   if (session.data) return <Navigate to={ownPath(next)} replace />;
   return (

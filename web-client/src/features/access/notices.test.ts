@@ -14,6 +14,8 @@ it.each([
   ["consultation_moved", "con_1", "doctor", null],
   ["break_glass_reviewed", "bgl_1", "doctor", null],
   ["token_reused", "ses_1", "patient", "/settings/security"],
+  ["passkey_copied", "pky_1", "doctor", "/settings/security"],
+  ["oidc_linked", "hospital", "patient", "/settings/security"],
 ])("a notice of %s about %s leads a %s's owner to %s", (kind, subject, role, place) => {
   expect(noticePlace(notice(kind, subject), role)).toBe(place);
 });

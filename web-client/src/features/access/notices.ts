@@ -36,5 +36,5 @@ export function noticePlace({ kind, subject }: NoticeView, role: string): string
   }
   if (kind.startsWith("verification")) return role === "admin" ? "/admin/verifications" : "/application";
   if (kind === "consultation_assigned") return `/consultations/${subject}`;
-  return kind === "token_reused" ? "/settings/security" : null;
+  return ["token_reused", "passkey_copied", "oidc_linked"].includes(kind) ? "/settings/security" : null;
 }

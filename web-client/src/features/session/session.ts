@@ -54,6 +54,13 @@ export function isSecondStep(answer: SessionView | SecondStepView): answer is Se
   return "challenge" in answer;
 }
 
+/** `second-step.<challenge>.<method>…`, where single sign-on led the browser; else null. */
+export function stepFromFragment(fragment: string): SecondStepView | null {
+  const [what, challenge, ...names] = fragment.split(".");
+  const methods = (["totp", "recovery", "passkey"] as const).filter((method) => names.includes(method));
+  return what === "second-step" && challenge && methods.length > 0 ? { challenge, methods } : null;
+}
+
 export function useSecondStep() {
   const enter = useEnter();
   return useMutation({

@@ -25,6 +25,8 @@ export const access = {
     consultation_assigned: "A consultation was assigned.",
     consultation_moved: "A consultation of yours was given to another doctor.",
     token_reused: "An old access of a program was used again. It has been signed out.",
+    passkey_copied: "Somebody tried a copy of one of your passkeys. Remove that passkey if it was not you.",
+    oidc_linked: "Your account can now be entered by single sign-on. Tell the clinic if it was not you.",
   },
   noticeOther: "Something happened in your account.",
 

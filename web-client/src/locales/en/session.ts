@@ -34,6 +34,11 @@ export const session = {
   ssoErrors: {
     cancelled: "Signing in at the other side was stopped.",
     unknown_account: "There is no account for you here yet. Ask your clinic for one.",
+    account_exists: "There is an account with your email address here already. Sign in with its password.",
+    unverified_email: "The other side has not confirmed that your email address is yours. Confirm it there, then try again.",
+    deactivated: "Your account is switched off. Ask your clinic.",
+    provider_down: "The other side does not answer. Try again in a few minutes, or use your password.",
+    too_many: "There were too many attempts from here. Wait a minute, then try again.",
     other: "The other side did not confirm who you are. Try again, or use your password.",
   },
   points: [
