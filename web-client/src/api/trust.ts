@@ -1,86 +1,7 @@
 /** Accounts, security and administration, as docs/API-trust-draft.md promises them; docs/openapi.json does not have
  *  these routes yet. */
 
-import type { PersonView, Role, Timestamp, UserId, UserView } from "./schema";
-
-export interface PasswordRules {
-  min_chars: number;
-  upper: boolean;
-  lower: boolean;
-  digit: boolean;
-  special: boolean;
-}
-
-export interface ProviderView {
-  id: string;
-  name: string;
-}
-
-export interface PolicyView {
-  registration: boolean;
-  password: PasswordRules;
-  /** Whether the clinic sends mail at all. */
-  mail: boolean;
-  providers: ProviderView[];
-}
-
-export interface Registration {
-  role: "patient" | "doctor";
-  name: string;
-  email: string;
-  password: string;
-  specialty: string;
-}
-
-export interface RegisteredView {
-  next: "sign_in" | "verify_email";
-}
-
-export interface Bootstrap {
-  secret: string;
-  name: string;
-  email: string;
-  password: string;
-}
-
-export interface AccountView {
-  user: UserView;
-  email_verified: boolean;
-  approved: boolean;
-  has_picture: boolean;
-  totp: boolean;
-  passkeys: number;
-  recovery_codes_left: number;
-  password_changed_at: Timestamp | null;
-}
-
-export interface DeviceView {
-  id: string;
-  kind: "browser" | "api";
-  device: string;
-  address: string;
-  created_at: Timestamp;
-  last_seen_at: Timestamp;
-  current: boolean;
-}
-
-export interface TotpView {
-  secret: string;
-  otpauth_url: string;
-  /** An SVG document. */
-  qr_svg: string;
-}
-
-export interface RecoveryCodesView {
-  recovery_codes: string[];
-}
-
-export interface PasskeyView {
-  id: string;
-  label: string;
-  created_at: Timestamp;
-  last_used_at: Timestamp | null;
-}
+import type { PersonView, Role, Timestamp, UserId } from "./schema";
 
 /** `options` is the JSON form of WebAuthn level 3. */
 export interface PasskeyChallengeView<O> {
@@ -103,14 +24,6 @@ export interface AccessView {
   action: string;
   purpose: string;
   outcome: Outcome;
-}
-
-export interface NoticeView {
-  id: string;
-  kind: string;
-  subject: string;
-  created_at: Timestamp;
-  seen_at: Timestamp | null;
 }
 
 export type VerificationState = "pending" | "approved" | "rejected";
@@ -154,27 +67,6 @@ export interface BreakGlassView {
   reviewed_at: Timestamp | null;
   finding: Finding | null;
   reason: string | null;
-}
-
-export type UserState = "active" | "pending" | "unverified" | "deactivated" | "erased";
-
-export interface AdminUserView {
-  id: UserId;
-  name: string;
-  email: string;
-  role: Role;
-  specialty: string;
-  state: UserState;
-  created_at: Timestamp;
-  last_seen_at: Timestamp | null;
-  second_factor: boolean;
-  sessions: number;
-}
-
-export interface CreatedUserView {
-  user: AdminUserView;
-  /** Shown this once. */
-  password: string;
 }
 
 export interface AdminDashboardView {

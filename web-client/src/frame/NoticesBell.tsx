@@ -1,7 +1,7 @@
 import { Bell } from "lucide-react";
 import { useNavigate } from "react-router";
 
-import type { NoticeView } from "../api/trust";
+import type { NoticeView } from "../api/schema";
 import { noticePlace, noticeText, useNotices, useSeeNotice } from "../features/access/notices";
 import { useUser } from "../features/session/RequireSession";
 import { t } from "../lib/i18n";

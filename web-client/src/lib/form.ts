@@ -15,11 +15,22 @@ export function useSummarisedForm<V extends FieldValues>(resolver: Resolver<V>, 
   return useForm<V>({ resolver, defaultValues, shouldFocusError: false });
 }
 
+/** Gives the refusal of a secret a code of its own: the server says of the field that it "is not right". */
+export function wrongSecret(code: ErrorCode) {
+  return (error: unknown): ErrorCode =>
+    error instanceof ApiError && Object.values(error.fields).includes("is not right") ? code : codeOf(error);
+}
+
+function sentence([field, words]: [string, string]) {
+  return [field, words.slice(0, 1).toUpperCase() + words.slice(1)] as const;
+}
+
 /** What is wrong, for `ErrorSummary` and for each field: first what was noticed here, else what the server refused.
  *  The controls' ids are the fields' names. `name` gives a refusal another code than the server's. */
 export function problemsOf(errors: FieldErrors, refusal: Error | null, name: (error: unknown) => ErrorCode = codeOf) {
   const fields = Object.entries(errors).map(([field, error]) => [field, typeof error?.message === "string" ? error.message : ""] as const);
-  const refused = refusal instanceof ApiError ? Object.entries(refusal.fields) : [];
+  const isNamed = refusal !== null && name(refusal) !== codeOf(refusal);
+  const refused = refusal instanceof ApiError && !isNamed ? Object.entries(refusal.fields).map(sentence) : [];
   const shown = fields.length > 0 ? fields : refused;
   const all: Problem[] = shown.map(([field, message]) => ({ field, message }));
   if (all.length === 0 && refusal !== null) {

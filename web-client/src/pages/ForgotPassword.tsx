@@ -7,6 +7,7 @@ import { NarrowPage } from "../frame/NarrowPage";
 import { problemsOf, useSummarisedForm } from "../lib/form";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
+import { useSend } from "../lib/send";
 import { z } from "../lib/validation";
 import { Button, ButtonLink } from "../ui/Button";
 import { ErrorSummary } from "../ui/ErrorSummary";
@@ -18,10 +19,9 @@ export function ForgotPassword() {
   usePageTitle(t.account.forgotTitle);
   const policy = usePolicy();
   const ask = useAskForReset();
+  const send = useSend(ask);
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), { email: "" });
-  const submit = handleSubmit(({ email }) => {
-    if (!ask.isPending) ask.mutate(email);
-  });
+  const submit = handleSubmit(({ email }) => send(email));
   const back = (
     <ButtonLink to="/signin" variant="secondary">
       {t.account.toSignIn}

@@ -10,6 +10,7 @@ import { codeOf, type ErrorCode } from "../lib/errors";
 import { useFragmentSecret } from "../lib/fragment";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
+import { useSendOnce } from "../lib/send";
 import { Button } from "../ui/Button";
 import { Card } from "../ui/Card";
 import { EmptyState } from "../ui/EmptyState";
@@ -44,14 +45,14 @@ const FORM = z.object({
 
 function GuestForm({ secret }: { secret: string }) {
   const join = useGuestSignIn();
+  const send = useSendOnce(join);
   const navigate = useNavigate();
   const { register, handleSubmit, formState } = useForm<z.infer<typeof FORM>>({
     resolver: zodResolver(FORM),
     defaultValues: { name: "" },
   });
   const submit = handleSubmit(({ name }) => {
-    if (join.isPending) return;
-    join.mutate(
+    send(
       { secret, name },
       { onSuccess: ({ consultation_id: id }) => void navigate(`/consultations/${id}/lobby`, { replace: true }) },
     );

@@ -11,6 +11,7 @@ import { problemsOf, useSummarisedForm } from "../lib/form";
 import { useFragmentSecret } from "../lib/fragment";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
+import { useSendOnce } from "../lib/send";
 import { z } from "../lib/validation";
 import { Button, ButtonLink } from "../ui/Button";
 import { ErrorSummary } from "../ui/ErrorSummary";
@@ -37,13 +38,13 @@ export function ResetPassword() {
 function ResetForm({ token }: { token: string }) {
   const rules = usePolicy().data?.password;
   const reset = useResetPassword();
+  const send = useSendOnce(reset);
   const navigate = useNavigate();
   const form = z.object({ password: fields.newPassword(rules) });
   const { register, handleSubmit, formState, control } = useSummarisedForm(zodResolver(form), { password: "" });
   const typed = useWatch({ control, name: "password" });
   const submit = handleSubmit(({ password }) => {
-    if (reset.isPending) return;
-    reset.mutate({ token, password }, { onSuccess: () => void navigate("/signin", { state: "password_reset" }) });
+    send({ token, password }, { onSuccess: () => void navigate("/signin", { state: "password_reset" }) });
   });
   const problems = problemsOf(formState.errors, reset.error, linkFailure);
   return (

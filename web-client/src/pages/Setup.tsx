@@ -13,6 +13,7 @@ import { problemsOf, useSummarisedForm } from "../lib/form";
 import { useFragmentSecret } from "../lib/fragment";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
+import { useSendOnce } from "../lib/send";
 import { z } from "../lib/validation";
 import { Button } from "../ui/Button";
 import { ErrorSummary } from "../ui/ErrorSummary";
@@ -32,6 +33,7 @@ function SetupForm() {
   const rules = usePolicy().data?.password;
   const secret = useFragmentSecret();
   const bootstrap = useBootstrap();
+  const send = useSendOnce(bootstrap);
   const navigate = useNavigate();
   const form = z.object({
     secret: z.string().check(z.trim(), z.minLength(1, t.account.setupSecretMissing)),
@@ -50,8 +52,7 @@ function SetupForm() {
   }, [secret, setValue]);
   const typed = useWatch({ control, name: "password" });
   const submit = handleSubmit((values) => {
-    if (bootstrap.isPending) return;
-    bootstrap.mutate(values, { onSuccess: () => void navigate("/signin", { state: "set_up" }) });
+    send(values, { onSuccess: () => void navigate("/signin", { state: "set_up" }) });
   });
   const problems = problemsOf(formState.errors, bootstrap.error, failure);
   return (

@@ -67,10 +67,10 @@ describe("SignUp", () => {
   });
 
   it("puts what the server refuses beside its field", async () => {
-    server.answer(REGISTER, { status: 422, body: errorBody("invalid_input", { password: "is on the list of common passwords" }) });
+    server.answer(REGISTER, { status: 422, body: errorBody("invalid_input", { password: "is one of the first that somebody would try" }) });
     const user = await fill("plain words 7");
     await user.click(screen.getByRole("button", { name: t.account.signUp }));
-    expect(await screen.findByRole("alert")).toHaveTextContent("is on the list of common passwords");
+    expect(await screen.findByRole("alert")).toHaveTextContent("Is one of the first that somebody would try");
     expect(screen.getByLabelText(t.account.newPassword)).toBeInvalid();
   });
 

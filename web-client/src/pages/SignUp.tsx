@@ -3,7 +3,7 @@ import { DoorClosed, UserPlus } from "lucide-react";
 import { useWatch } from "react-hook-form";
 import { useNavigate } from "react-router";
 
-import type { PolicyView } from "../api/trust";
+import type { PolicyView } from "../api/schema";
 import * as fields from "../features/account/fields";
 import { NewPasswordField } from "../features/account/NewPasswordField";
 import { usePolicy, useRegister } from "../features/account/registration";
@@ -11,6 +11,7 @@ import { NarrowPage } from "../frame/NarrowPage";
 import { problemsOf, useSummarisedForm } from "../lib/form";
 import { usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
+import { useSendOnce } from "../lib/send";
 import { z } from "../lib/validation";
 import { Button } from "../ui/Button";
 import { ChoiceCards } from "../ui/ChoiceCards";
@@ -57,6 +58,7 @@ function formFor(policy: PolicyView) {
 
 function SignUpForm({ policy }: { policy: PolicyView }) {
   const signUp = useRegister();
+  const send = useSendOnce(signUp);
   const navigate = useNavigate();
   const form = useSummarisedForm(zodResolver(formFor(policy)), {
     role: "patient",
@@ -68,9 +70,8 @@ function SignUpForm({ policy }: { policy: PolicyView }) {
   const { register, handleSubmit, formState, control } = form;
   const [role, password] = useWatch({ control, name: ["role", "password"] });
   const submit = handleSubmit((values) => {
-    if (signUp.isPending) return;
     const body = { ...values, specialty: values.role === "doctor" ? values.specialty : "" };
-    signUp.mutate(body, {
+    send(body, {
       onSuccess: ({ next }) => {
         if (next === "sign_in") void navigate("/signin", { state: "signed_up" });
         else void navigate("/check-mail", { state: values.email });

@@ -5,6 +5,7 @@ import { useNavigate } from "react-router";
 
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { clockTime } from "../../lib/time";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
@@ -48,6 +49,7 @@ const FORM = z.object({
 
 function BreakGlassForm({ patient, onClose }: { patient: string; onClose: () => void }) {
   const open = useOpenBreakGlass();
+  const send = useSendOnce(open);
   const toast = useToast();
   const navigate = useNavigate();
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), {
@@ -55,16 +57,14 @@ function BreakGlassForm({ patient, onClose }: { patient: string; onClose: () => 
     reason: "",
     understood: false,
   });
-  const submit = handleSubmit(async (values) => {
-    if (open.isPending) return;
-    try {
-      const opened = await open.mutateAsync(values);
-      toast({ tone: "ok", text: t.access.breakOpened(clockTime(opened.expires_at)) });
-      onClose();
-      await navigate(`/patients/${opened.patient.id}`);
-    } catch {
-      // Shown as the problem.
-    }
+  const submit = handleSubmit((values) => {
+    send(values, {
+      onSuccess: (opened) => {
+        toast({ tone: "ok", text: t.access.breakOpened(clockTime(opened.expires_at)) });
+        onClose();
+        void navigate(`/patients/${opened.patient.id}`);
+      },
+    });
   });
   const problems = problemsOf(formState.errors, open.error);
   return (

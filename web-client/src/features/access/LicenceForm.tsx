@@ -3,6 +3,7 @@ import { useState } from "react";
 
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
 import { TextField } from "../../ui/Field";
@@ -14,7 +15,8 @@ const LARGEST = 10 * 1024 * 1024;
 
 /** Hands in one document. */
 export function LicenceForm() {
-  const send = useSubmitLicence();
+  const handIn = useSubmitLicence();
+  const send = useSend(handIn);
   const toast = useToast();
   const [attempt, setAttempt] = useState(0);
   const [file, setFile] = useState<File | null>(null);
@@ -22,13 +24,12 @@ export function LicenceForm() {
     file === null ? t.access.licenceMissing : TYPES.includes(file.type) && file.size <= LARGEST ? null : t.access.licenceWrong;
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
-    if (send.isPending) return;
     setAttempt((before) => before + 1);
     if (wrong === null && file !== null) {
-      send.mutate(file, { onSuccess: () => toast({ tone: "ok", text: t.access.licenceDone }) });
+      send(file, { onSuccess: () => toast({ tone: "ok", text: t.access.licenceDone }) });
     }
   };
-  const refused = send.error && t.errors[codeOf(send.error)];
+  const refused = handIn.error && t.errors[codeOf(handIn.error)];
   const unfit = attempt > 0 ? wrong : null;
   const message = unfit ?? (refused && `${refused.title}. ${refused.action}`);
   return (
@@ -47,11 +48,11 @@ export function LicenceForm() {
         error={unfit ?? undefined}
         className="file:mr-3 file:rounded-sm file:border-0 file:bg-raised file:px-3 file:py-1 file:font-semibold file:text-ink"
         onChange={(event) => {
-          send.reset();
+          handIn.reset();
           setFile(event.currentTarget.files?.[0] ?? null);
         }}
       />
-      <Button type="submit" icon={Upload} busy={send.isPending} className="self-start">
+      <Button type="submit" icon={Upload} busy={handIn.isPending} className="self-start">
         {t.access.licenceSubmit}
       </Button>
     </form>

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
-import type { NoticeView } from "../../api/trust";
+import type { NoticeView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 
 const NOTICES = ["notices"];

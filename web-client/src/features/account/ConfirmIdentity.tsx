@@ -3,9 +3,9 @@ import { useMutation } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { request, whenConfirmationNeeded } from "../../api/client";
-import { codeOf, type ErrorCode } from "../../lib/errors";
-import { problemsOf, useSummarisedForm } from "../../lib/form";
+import { problemsOf, useSummarisedForm, wrongSecret } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { CodeField } from "../../ui/CodeField";
@@ -70,17 +70,15 @@ function ConfirmForm({ onDone }: { onDone: Answer }) {
 function SecretForm({ method, onDone }: { method: "password" | "code"; onDone: Answer }) {
   const confirm = useMutation({
     mutationFn: (body: { password?: string; code?: string }) =>
-      request<undefined>("POST", "/session/confirm", { body, authenticates: true }),
+      request<undefined>("POST", "/session/confirm", { body }),
     onSuccess: () => onDone(true),
   });
+  const send = useSend(confirm);
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORMS[method]), { secret: "" });
   const submit = handleSubmit(({ secret }) => {
-    if (confirm.isPending) return;
-    confirm.mutate(method === "code" ? { code: secret.replaceAll(" ", "") } : { password: secret });
+    send(method === "code" ? { code: secret.replaceAll(" ", "") } : { password: secret });
   });
-  const wrong: ErrorCode = method === "code" ? "wrong_code" : "wrong_password";
-  const name = (error: unknown) => (codeOf(error) === "unauthenticated" ? wrong : codeOf(error));
-  const problems = problemsOf(formState.errors, confirm.error, name);
+  const problems = problemsOf(formState.errors, confirm.error, wrongSecret(method === "code" ? "wrong_code" : "wrong_password"));
   const field = { autoFocus: true, id: "secret", error: problems.of("secret"), ...register("secret") };
   return (
     <form noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">

@@ -1,7 +1,7 @@
 import { Laptop, LogOut, Terminal } from "lucide-react";
 import { useState } from "react";
 
-import type { DeviceView } from "../../api/trust";
+import type { DeviceView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { useNow } from "../../lib/hooks";
 import { t } from "../../lib/i18n";

@@ -1,6 +1,7 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 
 import { problemsOf, useSummarisedForm } from "../../lib/form";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
@@ -44,15 +45,8 @@ function EraseForm({ words, email, error, busy, onConfirm, onClose }: Omit<Erase
   const same = z.refine<string>((typed) => typed.toLowerCase() === email.toLowerCase(), words.wrong);
   const form = z.object({ confirm: z.string().check(z.trim(), same) });
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(form), { confirm: "" });
-  // Awaited rather than given as a callback: success takes this dialog off the page before it would run.
-  const submit = handleSubmit(async ({ confirm }) => {
-    if (busy) return;
-    try {
-      await onConfirm(confirm);
-    } catch {
-      // Shown as the problem.
-    }
-  });
+  const send = useSend({ mutateAsync: onConfirm });
+  const submit = handleSubmit(({ confirm }) => send(confirm));
   const problems = problemsOf(formState.errors, error);
   return (
     <form noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">

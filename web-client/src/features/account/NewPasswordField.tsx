@@ -1,7 +1,7 @@
 import { Circle, CircleCheck } from "lucide-react";
 import type { ComponentProps } from "react";
 
-import type { PasswordRules } from "../../api/trust";
+import type { PasswordRulesView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 import { PasswordField } from "../../ui/PasswordField";
 import { rulesFor } from "./password";
@@ -10,7 +10,7 @@ interface NewPasswordFieldProps extends ComponentProps<typeof PasswordField> {
   /** What is typed so far. */
   typed: string;
   /** Undefined until they are known. */
-  rules: PasswordRules | undefined;
+  rules: PasswordRulesView | undefined;
 }
 
 /** A password being chosen: the clinic's rules stand below and are ticked off while typing. */

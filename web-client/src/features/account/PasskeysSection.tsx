@@ -2,11 +2,12 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { KeyRound, Plus } from "lucide-react";
 import { useState } from "react";
 
-import type { PasskeyView } from "../../api/trust";
+import type { PasskeyView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { useNow } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { day } from "../../lib/time";
 import { line, z } from "../../lib/validation";
 import { passkeysSupported } from "../../lib/webauthn";
@@ -99,11 +100,11 @@ const FORM = z.object({ label: line(t.settings.passkeyLabelMissing, 60, t.settin
 
 function AddPasskey({ onDone }: { onDone: () => void }) {
   const add = useAddPasskey();
+  const send = useSendOnce(add);
   const toast = useToast();
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), { label: "" });
   const submit = handleSubmit(({ label }) => {
-    if (add.isPending) return;
-    add.mutate(label, {
+    send(label, {
       onSuccess: () => {
         toast({ tone: "ok", text: t.settings.passkeyAdded });
         onDone();

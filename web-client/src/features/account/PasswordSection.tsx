@@ -3,11 +3,11 @@ import { Save } from "lucide-react";
 import { useState } from "react";
 import { useWatch } from "react-hook-form";
 
-import type { AccountView } from "../../api/trust";
-import { codeOf, type ErrorCode } from "../../lib/errors";
-import { problemsOf, useSummarisedForm } from "../../lib/form";
+import type { AccountView } from "../../api/schema";
+import { problemsOf, useSummarisedForm, wrongSecret } from "../../lib/form";
 import { useNow } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { day } from "../../lib/time";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
@@ -43,6 +43,7 @@ export function PasswordSection({ account }: { account: AccountView }) {
 function PasswordForm({ email, onDone }: { email: string; onDone: () => void }) {
   const rules = usePolicy().data?.password;
   const change = useChangePassword();
+  const send = useSendOnce(change);
   const toast = useToast();
   const form = z.object({
     current: z.string().check(z.minLength(1, t.session.passwordMissing)),
@@ -51,15 +52,14 @@ function PasswordForm({ email, onDone }: { email: string; onDone: () => void }) 
   const { register, handleSubmit, formState, control } = useSummarisedForm(zodResolver(form), { current: "", new: "" });
   const typed = useWatch({ control, name: "new" });
   const submit = handleSubmit((values) => {
-    if (change.isPending) return;
-    change.mutate(values, {
+    send(values, {
       onSuccess: () => {
         toast({ tone: "ok", text: t.settings.passwordChanged });
         onDone();
       },
     });
   });
-  const problems = problemsOf(formState.errors, change.error, failure);
+  const problems = problemsOf(formState.errors, change.error, wrongSecret("wrong_password"));
   return (
     <form noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">
       <ErrorSummary key={formState.submitCount} title={t.settings.passwordFailed} problems={problems.all} />
@@ -91,9 +91,4 @@ function PasswordForm({ email, onDone }: { email: string; onDone: () => void }) 
       </div>
     </form>
   );
-}
-
-function failure(error: unknown): ErrorCode {
-  const code = codeOf(error);
-  return code === "unauthenticated" ? "wrong_password" : code;
 }

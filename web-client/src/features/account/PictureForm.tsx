@@ -1,9 +1,10 @@
 import { ImageUp, Trash2 } from "lucide-react";
 import { useId, useRef, useState } from "react";
 
-import type { AccountView } from "../../api/trust";
+import type { AccountView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { Avatar } from "../../ui/Avatar";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -17,6 +18,7 @@ const LARGEST = 5 * 1024 * 1024;
 /** Takes effect at once. */
 export function PictureForm({ account }: { account: AccountView }) {
   const set = useSetPicture();
+  const send = useSend(set);
   const picture = usePicture();
   const input = useRef<HTMLInputElement>(null);
   const id = useId();
@@ -29,7 +31,7 @@ export function PictureForm({ account }: { account: AccountView }) {
       return;
     }
     setUnfit(0);
-    set.mutate(file);
+    send(file);
   };
   const refused = set.error && t.errors[codeOf(set.error)];
   const message = unfit > 0 ? t.settings.pictureWrong : refused && `${refused.title}. ${refused.action}`;
@@ -60,7 +62,7 @@ export function PictureForm({ account }: { account: AccountView }) {
             {account.has_picture ? t.settings.pictureReplace : t.settings.pictureChoose}
           </Button>
           {account.has_picture && (
-            <Button variant="quiet" icon={Trash2} busy={set.isPending} onClick={() => set.mutate(null)}>
+            <Button variant="quiet" icon={Trash2} busy={set.isPending} onClick={() => send(null)}>
               {t.settings.pictureRemove}
             </Button>
           )}

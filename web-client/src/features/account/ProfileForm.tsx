@@ -1,9 +1,10 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 import { CircleCheck, Clock3, Save } from "lucide-react";
 
-import type { AccountView } from "../../api/trust";
+import type { AccountView } from "../../api/schema";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -19,6 +20,7 @@ export function ProfileForm({ account }: { account: AccountView }) {
   const { user, email_verified: verified } = account;
   const isDoctor = user.role === "doctor";
   const save = useSaveProfile();
+  const send = useSend(save);
   const toast = useToast();
   const form = z.object({ name: fields.personName, specialty: isDoctor ? fields.specialty : z.string() });
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(form), {
@@ -26,8 +28,7 @@ export function ProfileForm({ account }: { account: AccountView }) {
     specialty: user.specialty,
   });
   const submit = handleSubmit((values) => {
-    if (save.isPending) return;
-    save.mutate(values, { onSuccess: () => toast({ tone: "ok", text: t.settings.saved }) });
+    send(values, { onSuccess: () => toast({ tone: "ok", text: t.settings.saved }) });
   });
   const problems = problemsOf(formState.errors, save.error);
   return (

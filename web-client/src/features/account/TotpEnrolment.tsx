@@ -1,9 +1,9 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 
-import type { TotpView } from "../../api/trust";
-import { codeOf, type ErrorCode } from "../../lib/errors";
-import { problemsOf, useSummarisedForm } from "../../lib/form";
+import type { TotpView } from "../../api/schema";
+import { problemsOf, useSummarisedForm, wrongSecret } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { CodeField } from "../../ui/CodeField";
@@ -21,18 +21,12 @@ interface TotpEnrolmentProps {
 /** Scan, then prove that it works. */
 export function TotpEnrolment({ secret, onCodes, onCancel }: TotpEnrolmentProps) {
   const confirm = useConfirmTotp();
+  const send = useSendOnce(confirm);
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), { code: "" });
-  // Awaited rather than given as a callback: success takes this form off the page before it would run.
-  const submit = handleSubmit(async ({ code }) => {
-    if (confirm.isPending) return;
-    try {
-      const made = await confirm.mutateAsync(code.replaceAll(" ", ""));
-      onCodes(made.recovery_codes);
-    } catch {
-      // Shown as the problem.
-    }
+  const submit = handleSubmit(({ code }) => {
+    send(code.replaceAll(" ", ""), { onSuccess: (made) => onCodes(made.recovery_codes) });
   });
-  const problems = problemsOf(formState.errors, confirm.error, failure);
+  const problems = problemsOf(formState.errors, confirm.error, wrongSecret("wrong_code"));
   return (
     <form noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">
       <ErrorSummary key={formState.submitCount} title={t.settings.totpFailed} problems={problems.all} />
@@ -67,9 +61,4 @@ export function TotpEnrolment({ secret, onCodes, onCancel }: TotpEnrolmentProps)
       </div>
     </form>
   );
-}
-
-function failure(error: unknown): ErrorCode {
-  const code = codeOf(error);
-  return code === "unauthenticated" ? "wrong_code" : code;
 }

@@ -1,7 +1,7 @@
 import { CircleCheck, CircleOff, Smartphone } from "lucide-react";
 import { useState } from "react";
 
-import type { AccountView } from "../../api/trust";
+import type { AccountView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
 import { Button } from "../../ui/Button";

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { download, request } from "../../api/client";
-import type { AccountView, DeviceView, RecoveryCodesView, TotpView } from "../../api/trust";
+import type { AccountView, DeviceView, RecoveryCodesView, TotpView } from "../../api/schema";
 import { useUser } from "../session/RequireSession";
 import { changeUser, forgetSession, refreshSession } from "../session/session";
 
@@ -54,7 +54,7 @@ export function useChangePassword() {
   const refresh = useRefreshAccount();
   return useMutation({
     mutationFn: (body: { current: string; new: string }) =>
-      request<undefined>("PUT", "/account/password", { body, authenticates: true }),
+      request<undefined>("PUT", "/account/password", { body }),
     onSuccess: async () => {
       await Promise.all([refresh(), client.invalidateQueries({ queryKey: DEVICES })]);
     },
@@ -69,7 +69,7 @@ export function useConfirmTotp() {
   const refresh = useRefreshAccount();
   return useMutation({
     mutationFn: (code: string) =>
-      request<RecoveryCodesView>("POST", "/account/totp/confirm", { body: { code }, authenticates: true }),
+      request<RecoveryCodesView>("POST", "/account/totp/confirm", { body: { code } }),
     onSuccess: refresh,
   });
 }

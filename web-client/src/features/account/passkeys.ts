@@ -1,7 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
-import type { PasskeyChallengeView, PasskeyView } from "../../api/trust";
+import type { PasskeyView } from "../../api/schema";
+import type { PasskeyChallengeView } from "../../api/trust";
 import { createPasskey, type CreationOptions } from "../../lib/webauthn";
 import { useRefreshAccount } from "./account";
 

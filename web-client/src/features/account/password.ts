@@ -1,4 +1,4 @@
-import type { PasswordRules } from "../../api/trust";
+import type { PasswordRulesView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 
 /** One rule of the clinic and whether this password keeps it. */
@@ -8,7 +8,7 @@ export interface Rule {
 }
 
 /** The clinic's rules as the server checks them: characters are Unicode scalar values. */
-export function rulesFor(rules: PasswordRules, password: string): Rule[] {
+export function rulesFor(rules: PasswordRulesView, password: string): Rule[] {
   const words = t.account.rules;
   const all: (Rule & { asked: boolean })[] = [
     { asked: true, text: words.minChars(rules.min_chars), met: Array.from(password).length >= rules.min_chars },

@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
-import type { Bootstrap, PolicyView, RegisteredView, Registration } from "../../api/trust";
+import type { Bootstrap, PolicyView, Register, RegisteredView } from "../../api/schema";
 
 /** What this clinic lets visitors do, and which passwords it takes. */
 export function usePolicy() {
@@ -14,7 +14,7 @@ export function usePolicy() {
 
 export function useRegister() {
   return useMutation({
-    mutationFn: (body: Registration) => request<RegisteredView>("POST", "/registrations", { body, authenticates: true }),
+    mutationFn: (body: Register) => request<RegisteredView>("POST", "/registrations", { body, authenticates: true }),
   });
 }
 

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { VerificationView } from "../../api/trust";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -19,19 +20,15 @@ const FORM = z.object({
 /** Approves or rejects a doctor; both need a reason. */
 export function DecisionForm({ verification: { id, doctor } }: { verification: VerificationView }) {
   const decide = useDecide(id);
+  const send = useSend(decide);
   const toast = useToast();
   const [decision, setDecision] = useState<"approve" | "reject">("approve");
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), { reason: "" });
   const submit = (chosen: "approve" | "reject") =>
-    handleSubmit(async ({ reason }) => {
-      if (decide.isPending) return;
+    handleSubmit(({ reason }) => {
       setDecision(chosen);
-      try {
-        await decide.mutateAsync({ decision: chosen, reason });
-      } catch {
-        return; // Shown as the problem.
-      }
-      toast({ tone: "ok", text: t.admin[chosen === "approve" ? "approved" : "rejected"](doctor.name) });
+      const done = t.admin[chosen === "approve" ? "approved" : "rejected"](doctor.name);
+      send({ decision: chosen, reason }, { onSuccess: () => toast({ tone: "ok", text: done }) });
     });
   const problems = problemsOf(formState.errors, decide.error);
   return (

@@ -1,6 +1,6 @@
 import { useNavigate } from "react-router";
 
-import type { AdminUserView } from "../../api/trust";
+import type { AdminUserView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 import { useToast } from "../../ui/Toast";
 import { EraseDialog } from "../account/EraseDialog";

@@ -1,7 +1,7 @@
 import { LogOut, RotateCcw, Trash2, UserX } from "lucide-react";
 import { useState } from "react";
 
-import type { AdminUserView } from "../../api/trust";
+import type { AdminUserView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
 import { Button } from "../../ui/Button";

@@ -2,9 +2,10 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { Save } from "lucide-react";
 import { useWatch } from "react-hook-form";
 
-import type { AdminUserView } from "../../api/trust";
+import type { AdminUserView } from "../../api/schema";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -24,6 +25,7 @@ const FORM = z.discriminatedUnion("role", [
 /** Name, role and specialty of somebody else's account. */
 export function UserDetails({ user }: { user: AdminUserView }) {
   const change = useChangeUser(user.id);
+  const send = useSend(change);
   const toast = useToast();
   const { register, handleSubmit, formState, control } = useSummarisedForm(zodResolver(FORM), {
     name: user.name,
@@ -32,9 +34,8 @@ export function UserDetails({ user }: { user: AdminUserView }) {
   });
   const chosen = useWatch({ control, name: "role" });
   const submit = handleSubmit((values) => {
-    if (change.isPending) return;
     const body = { ...values, specialty: values.role === "doctor" ? values.specialty : "" };
-    change.mutate(body, { onSuccess: () => toast({ tone: "ok", text: t.admin.userSaved }) });
+    send(body, { onSuccess: () => toast({ tone: "ok", text: t.admin.userSaved }) });
   });
   const problems = problemsOf(formState.errors, change.error);
   return (

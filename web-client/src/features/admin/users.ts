@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
-import type { Role } from "../../api/schema";
-import type { AdminDashboardView, AdminUserView, CreatedUserView, FoundPersonView, Page } from "../../api/trust";
+import type { AdminUserView, CreatedUserView, Role } from "../../api/schema";
+import type { AdminDashboardView, FoundPersonView, Page } from "../../api/trust";
 import { usePages } from "../../lib/pages";
 
 const USERS = ["admin", "users"];

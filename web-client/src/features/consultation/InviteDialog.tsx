@@ -7,6 +7,7 @@ import { line, z } from "../../lib/validation";
 import type { InviteView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -48,10 +49,10 @@ const FORM = z.object({
 
 function InviteForm({ consultationId, onMade }: { consultationId: string; onMade: (made: Made) => void }) {
   const create = useInvite(consultationId);
+  const send = useSendOnce(create);
   const form = useForm<z.infer<typeof FORM>>({ resolver: zodResolver(FORM), defaultValues: { label: "" } });
   const submit = form.handleSubmit(({ label }) => {
-    if (create.isPending) return;
-    create.mutate(label, { onSuccess: (invite) => onMade({ label, invite }) });
+    send(label, { onSuccess: (invite) => onMade({ label, invite }) });
   });
   const problem = create.isError ? t.errors[codeOf(create.error)] : null;
   return (

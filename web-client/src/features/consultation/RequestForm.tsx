@@ -7,6 +7,7 @@ import { ApiError } from "../../api/client";
 import type { DoctorView } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -29,15 +30,14 @@ const FORM = z.object({
 export function RequestForm() {
   const doctors = useDoctors();
   const ask = useRequestConsultation();
+  const send = useSendOnce(ask);
   const { register, handleSubmit, formState, control } = useForm<z.infer<typeof FORM>>({
     resolver: zodResolver(FORM),
     defaultValues: { specialty: "", reason: "" },
   });
   const used = useWatch({ control, name: "reason" }).trim().length;
   const specialties = [...new Set((doctors.data ?? []).map((doctor) => doctor.specialty).filter(Boolean))].toSorted();
-  const submit = handleSubmit((values) => {
-    if (!ask.isPending) ask.mutate(values);
-  });
+  const submit = handleSubmit((values) => send(values));
   const refused = ask.error instanceof ApiError ? ask.error.fields : {};
   const problem = ask.isError ? t.errors[codeOf(ask.error)] : null;
   return (

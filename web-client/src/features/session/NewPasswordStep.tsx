@@ -4,6 +4,7 @@ import { useWatch } from "react-hook-form";
 
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
@@ -16,11 +17,12 @@ import { useNewPassword } from "./session";
 export function NewPasswordStep({ challenge }: { challenge: string }) {
   const rules = usePolicy().data?.password;
   const save = useNewPassword();
+  const send = useSend(save);
   const form = z.object({ password: fields.newPassword(rules) });
   const { register, handleSubmit, formState, control } = useSummarisedForm(zodResolver(form), { password: "" });
   const typed = useWatch({ control, name: "password" });
   const submit = handleSubmit(({ password }) => {
-    if (!save.isPending) save.mutate({ challenge, password });
+    send({ challenge, password });
   });
   const problems = problemsOf(formState.errors, save.error);
   return (

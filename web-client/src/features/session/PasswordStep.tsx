@@ -6,6 +6,7 @@ import { useForm } from "react-hook-form";
 import type { SecondStepView } from "../../api/schema";
 import { codeOf, type ErrorCode } from "../../lib/errors";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { passkeysSupported } from "../../lib/webauthn";
 import { Button } from "../../ui/Button";
@@ -25,6 +26,7 @@ const FORM = z.object({
 /** Email and password, or another way in. */
 export function PasswordStep({ onSecondStep }: { onSecondStep: (step: SecondStepView) => void }) {
   const signIn = useSignIn();
+  const send = useSend(signIn);
   const passkey = usePasskeySignIn();
   const [attempt, setAttempt] = useState(0);
   const { register, handleSubmit, formState, resetField, setFocus } = useForm<z.infer<typeof FORM>>({
@@ -33,9 +35,8 @@ export function PasswordStep({ onSecondStep }: { onSecondStep: (step: SecondStep
     shouldFocusError: true,
   });
   const submit = handleSubmit((values) => {
-    if (signIn.isPending) return;
     passkey.reset();
-    signIn.mutate(values, {
+    send(values, {
       onSuccess: (answer) => {
         if (isSecondStep(answer)) onSecondStep(answer);
       },

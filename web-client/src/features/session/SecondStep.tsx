@@ -6,6 +6,7 @@ import type { SecondStepView } from "../../api/schema";
 import { codeOf, type ErrorCode } from "../../lib/errors";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
+import { useSend } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button } from "../../ui/Button";
 import { CodeField } from "../../ui/CodeField";
@@ -66,9 +67,10 @@ export function SecondStep({ step, onStartOver }: SecondStepProps) {
 
 function CodeForm({ challenge, method }: { challenge: string; method: Method }) {
   const second = useSecondStep();
+  const send = useSend(second);
   const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORMS[method]), { code: "" });
   const submit = handleSubmit(({ code }) => {
-    if (!second.isPending) second.mutate({ challenge, method, code: code.replaceAll(" ", "") });
+    send({ challenge, method, code: code.replaceAll(" ", "") });
   });
   const problems = problemsOf(formState.errors, second.error, failure);
   const field = { id: "code", error: problems.of("code"), ...register("code") };

@@ -3,12 +3,13 @@ import { Check, Copy, UserPlus } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useWatch } from "react-hook-form";
 
-import type { CreatedUserView } from "../../api/trust";
+import type { CreatedUserView } from "../../api/schema";
 import * as fields from "../../features/account/fields";
 import { useCreateUser } from "../../features/admin/users";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { usePageTitle } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
+import { useSendOnce } from "../../lib/send";
 import { z } from "../../lib/validation";
 import { Button, ButtonLink } from "../../ui/Button";
 import { Card } from "../../ui/Card";
@@ -40,6 +41,7 @@ export function NewUser() {
 
 function NewUserForm({ onMade }: { onMade: (made: CreatedUserView) => void }) {
   const create = useCreateUser();
+  const send = useSendOnce(create);
   const { register, handleSubmit, formState, control } = useSummarisedForm(zodResolver(FORM), {
     role: "doctor",
     name: "",
@@ -48,9 +50,8 @@ function NewUserForm({ onMade }: { onMade: (made: CreatedUserView) => void }) {
   });
   const role = useWatch({ control, name: "role" });
   const submit = handleSubmit((values) => {
-    if (create.isPending) return;
     const body = { ...values, specialty: values.role === "doctor" ? values.specialty : "" };
-    create.mutate(body, { onSuccess: onMade });
+    send(body, { onSuccess: onMade });
   });
   const problems = problemsOf(formState.errors, create.error);
   return (

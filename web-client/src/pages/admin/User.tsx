@@ -1,7 +1,7 @@
 import { ShieldCheck, ShieldOff } from "lucide-react";
 import { useParams } from "react-router";
 
-import type { AdminUserView } from "../../api/trust";
+import type { AdminUserView } from "../../api/schema";
 import { BreakGlassButton } from "../../features/access/BreakGlassDialog";
 import { UserActions } from "../../features/admin/UserActions";
 import { UserDetails } from "../../features/admin/UserDetails";

@@ -1,7 +1,7 @@
 import { ChevronRight, SearchX, UserPlus } from "lucide-react";
 import { Link, useSearchParams } from "react-router";
 
-import type { AdminUserView } from "../../api/trust";
+import type { AdminUserView } from "../../api/schema";
 import { UserStatePill } from "../../features/admin/UserPills";
 import { useUsers } from "../../features/admin/users";
 import { useNow, usePageTitle, useSettled } from "../../lib/hooks";

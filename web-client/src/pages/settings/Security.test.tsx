@@ -69,7 +69,7 @@ describe("Security", () => {
 
   it("says that the confirming password is wrong and changes nothing when the person gives up", async () => {
     server.answer(START, { status: 403, body: errorBody("reauthenticate") });
-    server.answer(CONFIRM, { status: 401, body: errorBody("unauthenticated") });
+    server.answer(CONFIRM, { status: 422, body: errorBody("invalid_input", { password: "is not right" }) });
     const user = open();
     await user.click(await screen.findByRole("button", { name: t.settings.totpStart }));
     const dialog = await screen.findByRole("dialog", { name: t.settings.confirmTitle });
