@@ -231,6 +231,8 @@ impl Fleet {
         while self.outcomes.len() < self.threads.len() {
             self.step().await?;
         }
+        // Requests that are still under way hold the other ends of the orders.
+        self.signalling.shutdown().await;
         drop(self.orders);
         for thread in self.threads {
             thread.join().ok().context("a driver panicked")??;
