@@ -35,6 +35,11 @@ use quality::QualityMeter;
 /// Receiver reports and loss figures are averaged over this.
 const STATS_INTERVAL: Duration = Duration::from_secs(2);
 
+/// What is due so soon is done at once: no timer of ours is finer, and packets that leave together cost less.
+const EARLY: Duration = Duration::from_micros(200);
+/// A session that always has something due must not hold up the others.
+const TIMEOUTS_PER_CALL: usize = 128;
+
 /// What a session needs to know about the node it runs on.
 #[derive(Clone)]
 pub(crate) struct SessionConfig {
@@ -175,12 +180,20 @@ impl Session {
         self.drain();
     }
 
+    /// Until nothing more is due: str0m's pacer lets one packet go, then wants a microsecond to pass.
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.written = false;
-        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
-            tracing::debug!(%error, "timeout not handled");
+        let mut at = now;
+        for _ in 0..TIMEOUTS_PER_CALL {
+            if let Err(error) = self.rtc.handle_input(Input::Timeout(at)) {
+                tracing::debug!(%error, "timeout not handled");
+            }
+            self.drain();
+            if self.deadline > now + EARLY {
+                return;
+            }
+            at = at.max(self.deadline);
         }
-        self.drain();
     }
 
     /// Packets of this layer of its track have arrived since the last negotiation.
