@@ -71,6 +71,14 @@ prove-durability: need-test web ## kill -9 the server 200 times under load on ea
 bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json
 	cargo run --release --package benches --bin captions
 
+.PHONY: bench-media
+bench-media: ## forwarding beside Janus and a bare relay -> bench-results/media.json, the table in benches/README.md
+	@config/dev/need.sh bench
+	cargo build --release --package benches --bin loadgen --bin mediahost --bin floorhost --bin mediareport
+	mkdir -p bench-results
+	config/dev/two-networks.sh config/dev/bench-media.sh $(TARGET)/release/loadgen
+	$(TARGET)/release/mediareport
+
 .PHONY: measure
 measure: need-test web ## join time, caption delay, CPU and memory of a call in real browsers (release build)
 	cargo build --release --package control-plane

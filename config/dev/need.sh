@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build (`need.sh build`) or to test (`need.sh test`), and nothing that is there.
+# Installs what is missing to build (`need.sh build`), to test (`need.sh test`) or to measure media (`need.sh bench`), and
+# nothing that is there.
 set -euo pipefail
 
 fail() { echo "error: $*" >&2; exit 1; }
@@ -13,6 +14,7 @@ node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 |
 # command -> Debian package. cmake and g++ compile Opus and whisper.cpp; the rest runs the tests in a browser.
 wanted=(cmake:cmake g++:g++ git:git)
 [[ ${1:-build} == test ]] && wanted+=(chromium:chromium firefox-esr:firefox-esr ffmpeg:ffmpeg)
+[[ ${1:-build} == bench ]] && wanted+=(janus:janus ip:iproute2 unshare:util-linux)
 
 missing=()
 for pair in "${wanted[@]}"; do

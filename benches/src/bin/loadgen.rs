@@ -3,20 +3,21 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use benches::loadgen::driver::{Driver, Note, Order, Outcome};
+use benches::loadgen::driver::{Driver, Note, Order};
+use benches::loadgen::outcome::Outcome;
 use benches::loadgen::process;
-use benches::loadgen::quantiles::Percentiles;
 use benches::loadgen::scenario::{Arrivals, Scenario};
-use benches::loadgen::system::System;
-use benches::loadgen::system::auscult::Auscult;
+use benches::loadgen::system::host::Host;
 use benches::loadgen::system::janus::Janus;
+use benches::loadgen::system::{Place, System};
+use benches::report::{self, Row};
 use clap::{Parser, ValueEnum};
-use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -27,10 +28,11 @@ const ORDERS: usize = 1024;
 /// Rooms that are not up by then never will be.
 const OPENING: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Copy, ValueEnum, PartialEq)]
+#[derive(Clone, Copy, ValueEnum)]
 enum Kind {
     Auscult,
     Janus,
+    Floor,
 }
 
 #[derive(Parser)]
@@ -48,6 +50,9 @@ struct Arguments {
     layers: u8,
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// Runs of each; the median one is reported.
+    #[arg(long, default_value_t = 1)]
+    repeat: usize,
     /// Before the measurement, with everything flowing.
     #[arg(long, default_value_t = 3.0)]
     warmup: f64,
@@ -57,6 +62,12 @@ struct Arguments {
     /// Threads of the system under test, where it can be told; 0: its own choice.
     #[arg(long, default_value_t = 0)]
     workers: usize,
+    /// Address of the system under test.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    server: IpAddr,
+    /// Words before the command line of the system under test, `nsenter` into its network for one.
+    #[arg(long, default_value = "")]
+    launcher: String,
     /// Of the phases between participants.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -65,34 +76,22 @@ struct Arguments {
     output: Option<PathBuf>,
 }
 
-#[derive(Serialize)]
-struct Row {
-    scenario: String,
-    system: &'static str,
-    rooms: usize,
-    participants: usize,
-    forwarded_pps: f64,
-    lost: u64,
-    duplicated: u64,
-    /// Processor time of the system under test per packet that reached a client.
-    cpu_us_per_packet: f64,
-    /// Of one core.
-    cpu_percent: f64,
-    latency_us: Percentiles,
-    rss_mb: f64,
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut rows = Vec::new();
     for name in &arguments.scenario {
         let scenario = Scenario::named(name, arguments.rooms, arguments.layers)?;
-        for kind in &arguments.system {
-            let row = measure(&arguments, *kind, scenario).await?;
-            println!("{}", serde_json::to_string(&row)?);
-            rows.push(row);
+        // In turn, so that whatever else the machine does hits all of them.
+        let mut runs = vec![Vec::new(); arguments.system.len()];
+        for _ in 0..arguments.repeat {
+            for (kind, runs) in arguments.system.iter().zip(&mut runs) {
+                let row = measure(&arguments, *kind, scenario).await?;
+                println!("{}", serde_json::to_string(&row)?);
+                runs.push(row);
+            }
         }
+        rows.extend(runs.into_iter().filter_map(report::median));
     }
     if let Some(path) = &arguments.output {
         std::fs::write(path, serde_json::to_string_pretty(&rows)?)
@@ -102,9 +101,12 @@ async fn main() -> Result<()> {
 }
 
 async fn start(kind: Kind, scenario: Scenario, arguments: &Arguments) -> Result<System> {
+    let launcher = arguments.launcher.split_whitespace().map(str::to_owned).collect();
+    let place = Place { server: arguments.server, launcher };
     Ok(match kind {
-        Kind::Auscult => System::Auscult(Auscult::start(arguments.workers).await?),
-        Kind::Janus => System::Janus(Janus::start(scenario).await?),
+        Kind::Auscult => System::Host(Host::start(&place, "mediahost", arguments.workers).await?),
+        Kind::Floor => System::Host(Host::start(&place, "floorhost", arguments.workers).await?),
+        Kind::Janus => System::Janus(Janus::start(&place, scenario).await?),
     })
 }
 
@@ -147,7 +149,9 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
         system: match kind {
             Kind::Auscult => "auscult",
             Kind::Janus => "janus",
-        },
+            Kind::Floor => "floor",
+        }
+        .to_owned(),
         rooms: scenario.rooms(),
         participants: scenario.participants(),
         forwarded_pps: (tally.delivered as f64 / seconds).round(),
@@ -187,6 +191,7 @@ impl Fleet {
             let driver = Driver {
                 number,
                 threads: arguments.threads,
+                server: arguments.server,
                 scenario,
                 certificate: certificate.clone(),
                 second_connection: system.second_connection(),

@@ -2,67 +2,23 @@
 //! join tokens, so that every join is verified as in production.
 //!
 //! Prints the address of its WebSocket. Requests there: `join`, `applied`, `leave`, `close`, `metrics`.
-#![expect(clippy::print_stdout, reason = "a command-line tool")]
 #![expect(clippy::disallowed_methods, reason = "the clock of a command-line tool")]
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use benches::host::{self, Arguments, Body, Line};
 use clap::Parser;
-use futures::{SinkExt, StreamExt};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use media_server::{
     ISSUER, JOIN_AUDIENCE, JoinClaims, JoinTokenVerifier, MediaConfig, MediaServer, Negotiation,
-    ParticipantId, Publication, RoomId, Source, Subscription, TrackId, WhisperConfig,
+    ParticipantId, Publication, RoomId, Subscription, TrackId, WhisperConfig,
 };
 use prometheus::{Registry, TextEncoder};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
-
-/// Replies waiting for the socket; full: requests wait.
-const REPLIES: usize = 256;
-
-#[derive(Parser)]
-struct Arguments {
-    /// Media threads; 0 means one per core.
-    #[arg(long, default_value_t = 0)]
-    workers: usize,
-    /// Address of the media ports.
-    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    listen: IpAddr,
-}
-
-#[derive(Deserialize)]
-struct Request {
-    transaction: String,
-    #[serde(flatten)]
-    body: Body,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "request", rename_all = "lowercase")]
-enum Body {
-    Join { room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
-    Applied { room: u32, seat: u16 },
-    Leave { room: u32, seat: u16 },
-    Close { room: u32 },
-    Metrics,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    mid: String,
-    seat: u16,
-    source: Source,
-}
 
 struct Host {
     server: MediaServer,
@@ -88,65 +44,19 @@ async fn main() -> Result<()> {
     let verifier = JoinTokenVerifier::new(&public);
     let (server, mut events) = MediaServer::start(&config, &whisper, verifier, &registry, unix_ms()?)?;
     let host = Arc::new(Host { server, key: EncodingKey::from_ed_der(key.to_pkcs8()?.as_ref()), registry });
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    println!("{}", listener.local_addr()?);
-    let (socket, _) = listener.accept().await?;
-    let served = serve(&host, socket);
+    let served = host::serve(arguments.listen, move |body| {
+        let host = Arc::clone(&host);
+        async move { host.handle(body).await }
+    });
     tokio::select! {
         served = served => served,
         () = async { while events.recv().await.is_some() {} } => bail!("the media server has ended"),
     }
 }
 
-async fn serve(host: &Arc<Host>, socket: TcpStream) -> Result<()> {
-    let socket = tokio_tungstenite::accept_hdr_async(socket, accept_protocol).await?;
-    let (mut sink, mut stream) = socket.split();
-    let (replies, mut queue) = mpsc::channel::<Value>(REPLIES);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        while let Some(reply) = queue.recv().await {
-            if sink.send(Message::text(reply.to_string())).await.is_err() {
-                return;
-            }
-        }
-    });
-    while let Some(message) = stream.next().await {
-        let Ok(text) = message?.into_text() else { continue };
-        if text.is_empty() {
-            continue;
-        }
-        let request: Request = serde_json::from_str(&text).context("request")?;
-        let (host, replies) = (Arc::clone(host), replies.clone());
-        tasks.spawn(async move {
-            let mut reply = match host.handle(request.body).await {
-                Ok(reply) => reply,
-                Err(error) => json!({ "error": format!("{error:#}") }),
-            };
-            reply["transaction"] = request.transaction.into();
-            // The generator may have gone.
-            drop(replies.send(reply).await);
-        });
-    }
-    Ok(())
-}
-
-#[expect(clippy::result_large_err, reason = "the type of tungstenite's callback")]
-#[expect(clippy::unnecessary_wraps, reason = "the signature that the handshake calls")]
-fn accept_protocol(
-    _: &tokio_tungstenite::tungstenite::handshake::server::Request,
-    mut response: tokio_tungstenite::tungstenite::handshake::server::Response,
-) -> Result<
-    tokio_tungstenite::tungstenite::handshake::server::Response,
-    tokio_tungstenite::tungstenite::handshake::server::ErrorResponse,
-> {
-    let protocol = "mediahost".parse().expect("a header value");
-    response.headers_mut().insert("sec-websocket-protocol", protocol);
-    Ok(response)
-}
-
 impl Host {
-    async fn handle(&self, request: Body) -> Result<Value> {
-        match request {
+    async fn handle(&self, body: Body) -> Result<Value> {
+        match body {
             Body::Join { room, seat, offer, publish, subscribe } => {
                 let publish: Vec<Publication> = publish
                     .into_iter()

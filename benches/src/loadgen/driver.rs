@@ -11,12 +11,11 @@ use str0m::config::DtlsCert;
 use str0m::media::MediaKind;
 use tokio::sync::mpsc::Sender;
 
-use super::ledger::Tally;
 use super::media::{AUDIO_INTERVAL, VIDEO_INTERVAL};
+use super::outcome::Outcome;
 use super::participant::{Lines, Participant, Who};
 use super::peer::Peer;
 use super::port::Port;
-use super::quantiles::Latencies;
 use super::scenario::{Arrivals, Scenario};
 use super::stamp::Stream;
 use super::system::{Ask, Join, Line, Tell};
@@ -47,19 +46,6 @@ pub enum Note {
     Outcome(u8, Box<Outcome>),
 }
 
-/// What one driver measured.
-#[derive(Default)]
-pub struct Outcome {
-    pub tally: Tally,
-    pub latencies: Latencies,
-    /// From the request to join until something of every track had arrived.
-    pub joins: Latencies,
-    pub joined: u64,
-    pub not_joined: u64,
-    pub misrouted: u64,
-    pub send_failures: u64,
-}
-
 struct Room {
     members: Vec<usize>,
     opened: Instant,
@@ -73,6 +59,8 @@ struct Room {
 pub struct Driver {
     pub number: u8,
     pub threads: u8,
+    /// Where the system under test is.
+    pub server: IpAddr,
     pub scenario: Scenario,
     pub certificate: DtlsCert,
     /// Of the system under test.
@@ -106,7 +94,7 @@ impl Driver {
     pub fn run(self) -> Result<()> {
         let now = Instant::now();
         let mut run = Run {
-            port: Port::bind().context("the generator's socket")?,
+            port: Port::bind(self.number, self.server).context("the generator's socket")?,
             participants: Vec::new(),
             by_address: HashMap::new(),
             by_who: HashMap::new(),
@@ -188,7 +176,7 @@ impl Run {
 
     /// A new connection at an address of its own.
     fn peer(&mut self, now: Instant, index: usize, second: bool) -> Result<Peer> {
-        let address = self.port.address(self.driver.number, self.next_address);
+        let address = self.port.address(self.next_address);
         self.next_address = (self.next_address + 1) % 60_000;
         self.by_address.insert(address.ip(), (index, second));
         Peer::new(now, address, self.driver.certificate.clone())
@@ -484,17 +472,5 @@ impl Run {
         self.outcome.send_failures = self.port.send_failures;
         let outcome = Box::new(std::mem::take(&mut self.outcome));
         self.note(Note::Outcome(self.driver.number, outcome))
-    }
-}
-
-impl Outcome {
-    pub fn add(&mut self, other: &Self) {
-        self.tally += other.tally;
-        self.latencies.merge(&other.latencies);
-        self.joins.merge(&other.joins);
-        self.joined += other.joined;
-        self.not_joined += other.not_joined;
-        self.misrouted += other.misrouted;
-        self.send_failures += other.send_failures;
     }
 }

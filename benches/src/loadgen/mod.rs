@@ -8,6 +8,7 @@
 pub mod driver;
 pub mod ledger;
 pub mod media;
+pub mod outcome;
 pub mod participant;
 pub mod peer;
 pub mod port;

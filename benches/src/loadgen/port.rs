@@ -1,5 +1,6 @@
-//! The UDP socket of one generator thread, shared by all its clients. A client is an address of 127.0.0.0/8 on it: the
-//! system under test sees as many sources as there are clients, and the generator still receives in batches.
+//! The UDP socket of one generator thread, shared by all its clients. A client is an address on it, of 127.0.0.0/8 or,
+//! where the benchmark script made two networks, of 10.80.0.0/12: the system under test sees as many sources as there
+//! are clients, and the generator still receives in batches.
 //!
 //! Datagrams leave one by one and arrive one by one (no GSO, no GRO), as those of browsers do: the kernel's work for a
 //! coalesced send of the system under test is done where a network card would do it, on its own account.
@@ -23,6 +24,8 @@ pub struct Port {
     state: UdpSocketState,
     arena: Vec<u8>,
     port: u16,
+    /// First half of every client's address on this thread.
+    network: [u8; 2],
     /// Datagrams that the kernel did not take: the generator's own loss.
     pub send_failures: u64,
 }
@@ -37,7 +40,8 @@ pub struct Datagram<'a> {
 }
 
 impl Port {
-    pub fn bind() -> io::Result<Self> {
+    /// For generator thread `thread`; `server`: where the system under test is.
+    pub fn bind(thread: u8, server: IpAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         // Root may exceed the system's limit; anyone else gets what the limit allows.
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
@@ -51,13 +55,16 @@ impl Port {
         setsockopt(&socket, sockopt::UdpGroSegment, &false)?;
         let socket: UdpSocket = socket.into();
         let port = socket.local_addr()?.port();
-        Ok(Self { socket, state, arena: vec![0; SLOT_BYTES * BATCH_SIZE], port, send_failures: 0 })
+        let network = if server.is_loopback() { [127, 16 + thread] } else { [10, 80 + thread] };
+        let arena = vec![0; SLOT_BYTES * BATCH_SIZE];
+        Ok(Self { socket, state, arena, port, network, send_failures: 0 })
     }
 
-    /// The address of client `index` of generator thread `thread`.
-    pub fn address(&self, thread: u8, index: usize) -> SocketAddr {
+    /// The address of client `index`.
+    pub fn address(&self, index: usize) -> SocketAddr {
+        let [first, second] = self.network;
         let [high, low] = (index as u16 + 1).to_be_bytes();
-        SocketAddr::from(([127, 16 + thread, high, low], self.port))
+        SocketAddr::from(([first, second, high, low], self.port))
     }
 
     /// Until something can be received, `patience` at most.

@@ -1,7 +1,7 @@
 //! Latencies in buckets that grow by an eighth of a power of two: at most 9 % wrong at any size, and no allocation per
 //! packet.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const STEPS: u64 = 8;
 const BUCKETS: usize = 64 * STEPS as usize;
@@ -20,7 +20,7 @@ impl Default for Latencies {
 }
 
 /// Microseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Percentiles {
     pub p50: f64,
     pub p99: f64,

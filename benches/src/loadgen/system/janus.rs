@@ -7,17 +7,18 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::{OnceCell, watch};
 
 use super::rpc::Rpc;
-use super::{Ask, Join, Tell};
+use super::{Ask, Join, Place, Tell};
 use crate::loadgen::participant::Who;
 use crate::loadgen::scenario::Scenario;
 
-const URL: &str = "ws://127.0.0.1:18188";
+/// As in its configuration.
+const CONTROL_PORT: u16 = 18188;
 const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/janus");
 const ATTEMPTS: usize = 50;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
@@ -29,16 +30,20 @@ struct Session {
     receiving: u64,
 }
 
-/// A room: created once, and how many of its publishers have been accepted.
+/// A room: created once, and how many of its publishers are connected.
 struct Room {
     created: OnceCell<()>,
     published: watch::Sender<u16>,
 }
 
+/// By the handle that publishes: who will be connected.
+type Connecting = Arc<Mutex<HashMap<u64, Arc<Room>>>>;
+
 pub struct Janus {
     pub pid: u32,
     scenario: Scenario,
     rpc: Rpc,
+    connecting: Connecting,
     sessions: Mutex<HashMap<Who, Session>>,
     rooms: Mutex<HashMap<u32, Arc<Room>>>,
     /// Session and handle that create and destroy rooms.
@@ -47,21 +52,25 @@ pub struct Janus {
 }
 
 impl Janus {
-    pub async fn start(scenario: Scenario) -> Result<Self> {
-        let process = Command::new("janus")
+    /// Janus ignores loopback interfaces: `place` must be an address on another one.
+    pub async fn start(place: &Place, scenario: Scenario) -> Result<Self> {
+        ensure!(!place.server.is_loopback(), "janus cannot serve 127.0.0.1: use `make bench-media`");
+        let process = place
+            .command("janus")
             .args(["-F", CONFIGURATION, "-C", &format!("{CONFIGURATION}/janus.jcfg")])
             .current_dir(Path::new("/"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
             .spawn()
             .context("janus: install it with `config/dev/need.sh bench`")?;
-        let rpc = connect().await?;
+        let connecting = Connecting::default();
+        let rpc = connect(&format!("ws://{}:{CONTROL_PORT}", place.server), &connecting).await?;
         let control = session(&rpc).await?;
         Ok(Self {
             pid: process.id().context("janus has ended")?,
             scenario,
             rpc,
+            connecting,
             sessions: Mutex::default(),
             rooms: Mutex::default(),
             control,
@@ -110,17 +119,17 @@ impl Janus {
         let receiving = attach(&self.rpc, id).await?;
         Self::lock(&self.sessions).insert(who, Session { id, receiving });
         let Some(offer) = join.offer else { return self.subscribe(who).await };
+        Self::lock(&self.connecting).insert(publishing, room);
         let body = json!({
             "request": "joinandconfigure", "ptype": "publisher",
             "room": room_id(who.room), "id": feed(who.seat),
         });
         let jsep = json!({ "type": "offer", "sdp": offer });
         let reply = self.message((id, publishing), body, Some(jsep)).await?;
-        room.published.send_modify(|count| *count += 1);
         Ok(vec![Tell::Answer { who, sdp: sdp(&reply)? }])
     }
 
-    /// Receives all the others, once all of them publish: what does not exist yet cannot be subscribed to.
+    /// Receives all the others, once all of them are connected: until then Janus knows no such feed.
     async fn subscribe(&self, who: Who) -> Result<Vec<Tell>> {
         let session = Self::lock(&self.sessions).get(&who).copied();
         let room = Self::lock(&self.rooms).get(&who.room).cloned();
@@ -173,11 +182,18 @@ impl Janus {
 }
 
 /// Janus opens its port some time after it was started.
-async fn connect() -> Result<Rpc> {
+async fn connect(url: &str, connecting: &Connecting) -> Result<Rpc> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        match Rpc::connect(URL, "janus-protocol").await {
+        let connecting = Arc::clone(connecting);
+        let event = move |event: &Value| {
+            let up = event["sender"].as_u64().filter(|_| event["janus"] == "webrtcup");
+            if let Some(room) = up.and_then(|handle| Janus::lock(&connecting).remove(&handle)) {
+                room.published.send_modify(|count| *count += 1);
+            }
+        };
+        match Rpc::connect(url, "janus-protocol", event).await {
             Err(_) if attempt < ATTEMPTS => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
             other => return other,
         }

@@ -1,11 +1,15 @@
 //! The systems under test, as far as the generator speaks with them.
 
-pub mod auscult;
+pub mod host;
 pub mod janus;
 pub mod rpc;
 
+use std::net::IpAddr;
+
 use anyhow::Result;
 use str0m::media::MediaKind;
+
+use tokio::process::Command;
 
 use super::participant::Who;
 
@@ -48,9 +52,26 @@ pub enum Tell {
     Offer { who: Who, sdp: String },
 }
 
+/// Where and how the system under test runs.
+pub struct Place {
+    /// Its address, for media and control.
+    pub server: IpAddr,
+    /// Words before its command line: `nsenter` into its network, for one. They must end in an exec.
+    pub launcher: Vec<String>,
+}
+
+impl Place {
+    fn command(&self, program: &str) -> Command {
+        let mut words = self.launcher.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
+        command.args(words).kill_on_drop(true);
+        command
+    }
+}
+
 /// A running system under test.
 pub enum System {
-    Auscult(auscult::Auscult),
+    Host(host::Host),
     Janus(janus::Janus),
 }
 
@@ -58,21 +79,21 @@ impl System {
     /// Receives over a connection of its own.
     pub fn second_connection(&self) -> bool {
         match self {
-            Self::Auscult(_) => false,
+            Self::Host(_) => false,
             Self::Janus(_) => true,
         }
     }
 
     pub fn pid(&self) -> u32 {
         match self {
-            Self::Auscult(system) => system.pid,
+            Self::Host(system) => system.pid,
             Self::Janus(system) => system.pid,
         }
     }
 
     pub async fn handle(&self, ask: Ask) -> Result<Vec<Tell>> {
         match self {
-            Self::Auscult(system) => system.handle(ask).await,
+            Self::Host(system) => system.handle(ask).await,
             Self::Janus(system) => system.handle(ask).await,
         }
     }

@@ -29,7 +29,12 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    pub async fn connect(url: &str, protocol: &'static str) -> Result<Self> {
+    /// `event` sees every message that is no reply.
+    pub async fn connect(
+        url: &str,
+        protocol: &'static str,
+        event: impl Fn(&Value) + Send + 'static,
+    ) -> Result<Self> {
         let mut request = url.into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse()?);
         let (socket, _) = tokio_tungstenite::connect_async(request).await.with_context(|| url.to_owned())?;
@@ -49,7 +54,7 @@ impl Rpc {
             while let Some(Ok(message)) = stream.next().await {
                 let Ok(text) = message.into_text() else { continue };
                 let Ok(reply) = serde_json::from_str::<Value>(&text) else { continue };
-                deliver(&replies, reply);
+                deliver(&replies, reply, &event);
             }
         });
         Ok(Self { requests, waiting, next: AtomicU64::new(1), _tasks: tasks })
@@ -70,9 +75,9 @@ impl Rpc {
     }
 }
 
-/// An acknowledgement is not yet the reply (Janus); what nobody waits for is an event.
-fn deliver(waiting: &Waiting, reply: Value) {
-    let Some(transaction) = reply["transaction"].as_str() else { return };
+/// An acknowledgement is not yet the reply (Janus).
+fn deliver(waiting: &Waiting, reply: Value, event: impl Fn(&Value)) {
+    let Some(transaction) = reply["transaction"].as_str() else { return event(&reply) };
     if reply["janus"] == "ack" {
         return;
     }

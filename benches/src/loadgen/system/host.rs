@@ -1,5 +1,5 @@
-//! Auscult's media server in `mediahost`: the same code as in `auscult serve`, without accounts and database, as Janus
-//! has none either. Joins go through signed tokens.
+//! Programs of ours that lie beside the generator: `mediahost`, Auscult's media server as in `auscult serve` but without
+//! accounts and database, as Janus has none either (joins go through signed tokens); and `floorhost`, the bare relay.
 
 use std::process::Stdio;
 
@@ -7,32 +7,32 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use str0m::media::MediaKind;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::rpc::Rpc;
-use super::{Ask, Line, Tell};
+use super::{Ask, Line, Place, Tell};
 use crate::loadgen::participant::Who;
 
-pub struct Auscult {
+pub struct Host {
     pub pid: u32,
     rpc: Rpc,
     _process: Child,
 }
 
-impl Auscult {
-    /// Starts `mediahost`, which lies beside this program, with `workers` media threads (0: one per core).
-    pub async fn start(workers: usize) -> Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("mediahost");
-        let mut process = Command::new(&program)
-            .args(["--workers", &workers.to_string()])
+impl Host {
+    /// `workers`: media threads, 0 for one per core.
+    pub async fn start(place: &Place, program: &str, workers: usize) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name(program);
+        let mut process = place
+            .command(&program.to_string_lossy())
+            .args(["--workers", &workers.to_string(), "--listen", &place.server.to_string()])
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{}: build it first", program.display()))?;
-        let output = process.stdout.take().context("mediahost prints")?;
-        let address = BufReader::new(output).lines().next_line().await?.context("mediahost has ended")?;
-        let rpc = Rpc::connect(&format!("ws://{address}"), "mediahost").await?;
-        Ok(Self { pid: process.id().context("mediahost has ended")?, rpc, _process: process })
+        let output = process.stdout.take().context("it prints its address")?;
+        let address = BufReader::new(output).lines().next_line().await?.context("the server has ended")?;
+        let rpc = Rpc::connect(&format!("ws://{address}"), "mediahost", |_| ()).await?;
+        Ok(Self { pid: process.id().context("the server has ended")?, rpc, _process: process })
     }
 
     pub async fn handle(&self, ask: Ask) -> Result<Vec<Tell>> {
@@ -58,12 +58,6 @@ impl Auscult {
     async fn tell(&self, request: &str, who: Who) -> Result<Vec<Tell>> {
         self.rpc.call(json!({ "request": request, "room": who.room, "seat": who.seat })).await?;
         Ok(Vec::new())
-    }
-
-    /// Everything that the media server counts, as Prometheus reads it.
-    pub async fn metrics(&self) -> Result<String> {
-        let reply = self.rpc.call(json!({ "request": "metrics" })).await?;
-        Ok(reply["metrics"].as_str().context("no metrics")?.to_owned())
     }
 }
 
