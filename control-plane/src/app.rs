@@ -29,6 +29,7 @@ use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::picture::Pictures;
+use crate::security::SecurityWatch;
 use crate::signalling::hub::Hub;
 use crate::signalling::pump;
 use crate::signalling::socket::Lobby;
@@ -45,6 +46,7 @@ pub struct AppState {
     pub clock: Clock,
     pub store: Store,
     pub checkpoints: Checkpoints,
+    pub security: SecurityWatch,
     pub passwords: Passwords,
     pub password_policy: PasswordPolicy,
     pub sign_ins: SignInThrottle,
@@ -93,6 +95,9 @@ impl App {
         let interval = Duration::from_secs(config.audit.checkpoint_interval_s);
         let stopping = tasks.stopping().clone();
         tasks.spawn("checkpoints", checkpoints.clone().keep_signing(clock.clone(), interval, stopping));
+        let security = SecurityWatch::new(store.clone(), metrics.audit.clone(), config.thresholds());
+        let stopping = tasks.stopping().clone();
+        tasks.spawn("security", security.clone().keep_looking(clock.clone(), stopping));
         tasks.spawn("storage", watch_disk(store.clone(), tasks.stopping().clone()));
         let live = Live::new(clock.clone());
         live::expect_doctors(&live, &store).await.context("availability")?;
@@ -117,6 +122,7 @@ impl App {
             clock,
             store,
             checkpoints,
+            security,
             media,
             metrics,
             tasks,

@@ -20,6 +20,7 @@ use crate::crypto::note::{NoteSigner, Verifier};
 use crate::domain::audit_log::Fault;
 use crate::domain::checkpoint::{Checkpoint, origin};
 use crate::domain::merkle::{Frontier, Head};
+use crate::domain::security::{Alert, EventKind};
 use crate::domain::time::Timestamp;
 use crate::ids::TenantId;
 use crate::metrics::AuditMetrics;
@@ -30,6 +31,9 @@ use crate::trail;
 const PUBLIC_KEYS: &str = "audit.pub";
 /// A busy server signs no more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// A mismatch that lasts is one event.
+const AGAIN: Duration = Duration::from_hours(24);
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +115,22 @@ impl Checkpoints {
             if let Err(error) = self.sign(tenant, now).await {
                 self.0.metrics.checkpoint_failures_total.inc();
                 tracing::error!(%tenant, %error, "no checkpoint of the audit log");
+                if matches!(error, CheckpointError::Fault(_)) {
+                    self.tell(tenant, now).await;
+                }
             }
+        }
+    }
+
+    /// Whoever administers the clinic should know, too.
+    async fn tell(&self, tenant: TenantId, now: Timestamp) {
+        let alert = Alert { kind: EventKind::CheckpointMismatch, subject: String::new(), at: now };
+        match self.0.store.keep_alert(tenant, &alert, AGAIN).await {
+            Ok(true) => {
+                self.0.metrics.security_events_total.with_label_values(&[alert.kind.name()]).inc();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%tenant, %error, "no security event about it"),
         }
     }
 

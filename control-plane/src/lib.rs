@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod model;
 pub mod oidc;
 pub mod picture;
+pub mod security;
 pub mod signalling;
 pub mod store;
 pub mod tasks;

@@ -48,6 +48,8 @@ pub struct AuditMetrics {
     pub checkpoints_total: IntCounter,
     /// Checkpoints that were not: the log is not what was signed, or the file or the database took none.
     pub checkpoint_failures_total: IntCounter,
+    /// What was noticed in the log and was new, by `kind`.
+    pub security_events_total: IntCounterVec,
 }
 
 impl AuditMetrics {
@@ -78,6 +80,12 @@ impl AuditMetrics {
                 registry,
                 "auscult_audit_checkpoint_failures_total",
                 "Checkpoints that were due and not signed or not written.",
+            ),
+            security_events_total: labelled(
+                registry,
+                "auscult_security_events_total",
+                "What looks wrong in the audit log, by kind.",
+                "kind",
             ),
         }
     }
@@ -192,10 +200,11 @@ mod tests {
     fn every_metric_is_shown_with_our_prefix() {
         let metrics = Metrics::new();
         metrics.http_requests_total.with_label_values(&["2xx"]).inc();
+        metrics.audit.security_events_total.with_label_values(&["lockout"]).inc();
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
         metrics.letters_total.with_label_values(&["sent"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 16);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 17);
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Config;
 use crate::domain::lockout::LockoutRule;
 use crate::domain::password::PasswordRules;
+use crate::domain::security::Thresholds;
 use crate::domain::session::SessionLimits;
 use crate::domain::time::Timestamp;
 use crate::domain::user::Role;
@@ -62,15 +63,49 @@ pub struct AuditConfig {
     pub checkpoints: PathBuf,
     /// At most this long until new entries are covered by a checkpoint.
     pub checkpoint_interval_s: u64,
+    /// What is longer ago is not counted together when the log is watched for what looks wrong.
+    pub watch_window_s: u64,
+    /// Wrong secrets from one address within the window.
+    pub watch_wrong_secrets: usize,
+    /// Refused requests of one person within the window.
+    pub watch_refusals: usize,
+    /// Patients whose data one person opens within the window.
+    pub watch_patients: usize,
+    /// Emergency access from this hour of the day (UTC) …
+    pub night_from_h: u8,
+    /// … up to this one is unusual.
+    pub night_to_h: u8,
 }
 
 impl Default for AuditConfig {
     fn default() -> Self {
-        Self { checkpoints: PathBuf::new(), checkpoint_interval_s: 60 }
+        Self {
+            checkpoints: PathBuf::new(),
+            checkpoint_interval_s: 60,
+            watch_window_s: 600,
+            watch_wrong_secrets: 20,
+            watch_refusals: 20,
+            watch_patients: 50,
+            night_from_h: 22,
+            night_to_h: 6,
+        }
     }
 }
 
 impl Config {
+    /// When the audit log looks wrong.
+    #[must_use]
+    pub const fn thresholds(&self) -> Thresholds {
+        let audit = &self.audit;
+        Thresholds {
+            window: Duration::from_secs(audit.watch_window_s),
+            wrong_secrets: audit.watch_wrong_secrets,
+            refusals: audit.watch_refusals,
+            patients: audit.watch_patients,
+            night: (audit.night_from_h, audit.night_to_h),
+        }
+    }
+
     /// Where signed checkpoints of the audit log are appended to.
     #[must_use]
     pub fn checkpoints_folder(&self) -> PathBuf {
@@ -285,6 +320,13 @@ impl Config {
         }
         if self.audit.checkpoint_interval_s == 0 {
             return Err(("audit.checkpoint_interval_s", "must be at least 1".into()));
+        }
+        for (key, hour) in
+            [("audit.night_from_h", self.audit.night_from_h), ("audit.night_to_h", self.audit.night_to_h)]
+        {
+            if hour > 23 {
+                return Err((key, "must be 0 to 23".into()));
+            }
         }
         self.oidc.check().map_err(|why| ("oidc.providers", why))
     }

@@ -68,6 +68,10 @@ permissions! {
     DecideApprovals,
     ManageUsers,
     AssignDoctor,
+    /// The clinic's audit log and what was noticed in it.
+    ReadAudit,
+    /// Who dealt with one's own data.
+    ReadAccessLog,
 }
 
 /// What a role may do about a permission.
@@ -108,6 +112,8 @@ const fn rule(role: Role, permission: Permission) -> Rule {
         (P::ReadPatients | P::SearchUsers | P::BreakGlass, R::Doctor | R::Admin) => Cleared,
         (P::ApplyForApproval, R::Doctor) => Always,
         (P::ReviewBreakGlass | P::DecideApprovals | P::ManageUsers | P::AssignDoctor, R::Admin) => Cleared,
+        (P::ReadAudit, R::Admin) => Cleared,
+        (P::ReadAccessLog, R::Patient) => Always,
         (
             P::ReadDashboard
             | P::FollowEvents
@@ -125,7 +131,9 @@ const fn rule(role: Role, permission: Permission) -> Rule {
             | P::ApplyForApproval
             | P::DecideApprovals
             | P::ManageUsers
-            | P::AssignDoctor,
+            | P::AssignDoctor
+            | P::ReadAudit
+            | P::ReadAccessLog,
             _,
         ) => Never,
     }
@@ -192,6 +200,8 @@ ApplyForApproval: doctor
 DecideApprovals: (admin)
 ManageUsers: (admin)
 AssignDoctor: (admin)
+ReadAudit: (admin)
+ReadAccessLog: patient
 "
         );
     }

@@ -14,6 +14,7 @@ pub mod one_time;
 pub mod password;
 pub mod refresh;
 pub mod search;
+pub mod security;
 pub mod session;
 pub mod time;
 pub mod totp;

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::bearer::{Bearer, access_token};
 use super::layers::{authority, name_of};
+use super::refusals;
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::session::{Must, SecondFactor, SessionLimits, obligations};
@@ -65,7 +66,9 @@ impl FromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         if let Some(token) = access_token(&parts.headers)? {
             let token = token.to_owned();
-            return Ok(Bearer::of(&token, parts, app).await?.signed_in);
+            let signed_in = Bearer::of(&token, parts, app).await?.signed_in;
+            refusals::known(parts, &signed_in.actor);
+            return Ok(signed_in);
         }
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
         let secret = session_secret(&parts.headers).ok_or(ApiError::Unauthenticated)?.to_owned();
@@ -82,7 +85,9 @@ impl FromRequestParts<App> for SignedIn {
             }
         }
         let csrf_token = key.csrf_token(secret);
-        Ok(Self::of(app, session, tenant, address, csrf_token))
+        let signed_in = Self::of(app, session, tenant, address, csrf_token);
+        refusals::known(parts, &signed_in.actor);
+        Ok(signed_in)
     }
 }
 

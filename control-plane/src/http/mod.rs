@@ -9,6 +9,7 @@ pub mod layers;
 pub mod openapi;
 pub mod path;
 pub mod pending;
+pub mod refusals;
 pub mod router;
 pub mod routes;
 pub mod sign_in;

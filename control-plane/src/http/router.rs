@@ -10,11 +10,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
-use super::openapi;
 use super::routes::{
-    account, admin_users, bootstrap, consultations, erasure, events, health, invites, oidc, passkeys,
-    passwords, pictures, registrations, session, tokens, totp, transcripts, users,
+    account, admin_users, audit, bootstrap, consultations, erasure, events, health, invites, oidc, passkeys,
+    passwords, pictures, registrations, security_events, session, tokens, totp, transcripts, users,
 };
+use super::{openapi, refusals};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;
@@ -37,6 +37,8 @@ fn described() -> OpenApiRouter<App> {
         .merge(events::routes())
         .merge(users::routes())
         .merge(admin_users::routes())
+        .merge(audit::routes())
+        .merge(security_events::routes())
         .merge(consultations::routes())
         .merge(invites::routes())
         .merge(transcripts::routes())
@@ -56,6 +58,7 @@ pub fn router(app: App) -> Router {
         .route("/signal", get(socket::upgrade))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
+        .layer(from_fn_with_state(app.clone(), refusals::enter))
         .layer(from_fn_with_state(app.clone(), require_same_origin))
         .layer(from_fn(limit_time))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));

@@ -17,7 +17,7 @@ use crate::ids::TenantId;
 const RESERVE: &str = "UPDATE audit_heads SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq, frontier";
 const SET_FRONTIER: &str = "UPDATE audit_heads SET frontier = $2 WHERE tenant_id = $1";
 const HEAD: &str = "SELECT seq, frontier FROM audit_heads WHERE tenant_id = $1";
-const COLUMNS: &str =
+pub(super) const LOG_COLUMNS: &str =
     "tenant_id, seq, at, actor, role, action, subject, patient, purpose, outcome, address, leaf, root";
 const COLUMN_COUNT: usize = 13;
 const PAGE: &str =
@@ -36,7 +36,7 @@ fn insert(rows: usize) -> String {
         format!("({})", places.collect::<Vec<_>>().join(", "))
     };
     let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
-    format!("INSERT INTO audit ({COLUMNS}) VALUES {rows}")
+    format!("INSERT INTO audit ({LOG_COLUMNS}) VALUES {rows}")
 }
 
 /// Where a tenant's log ends.
@@ -149,8 +149,8 @@ fn head_of(row: &AnyRow) -> Result<LogHead, StoreError> {
     Ok(LogHead { size: row.try_get("seq")?, frontier })
 }
 
-/// From a row with the columns of [`PAGE`].
-fn hashed_entry(row: &AnyRow) -> Result<HashedEntry, StoreError> {
+/// From a row with the [`LOG_COLUMNS`].
+pub(super) fn hashed_entry(row: &AnyRow) -> Result<HashedEntry, StoreError> {
     let entry = LogEntry {
         tenant: row.try_get("tenant_id")?,
         seq: row.try_get("seq")?,

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod audit_view;
 mod audit_writer;
 mod checkpoints;
 mod clinical;
@@ -28,6 +29,7 @@ mod pictures;
 mod postgres;
 mod refresh_tokens;
 mod rotation;
+mod security_events;
 mod sessions;
 mod totp;
 mod transcripts;
@@ -56,6 +58,7 @@ pub use passkeys::Passkey;
 pub use pictures::Picture;
 pub use refresh_tokens::{ApiSession, RefreshFamily};
 pub use rotation::{KeyCount, Rotation, RotationError, SETTLING};
+pub use security_events::SecurityEvent;
 pub use sessions::{Device, LiveSession, NewSession};
 pub use totp::TotpSecret;
 pub use users::{Credentials, NewUser};

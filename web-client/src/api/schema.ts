@@ -1,5 +1,21 @@
 // Generated from docs/openapi.json by `make gen`; do not edit.
 
+export type AccessPageView = {
+  /** Newest first. */
+  items: AccessView[];
+  /** `null` on the last page. */
+  next: string | null;
+};
+
+export type AccessView = {
+  action: string;
+  actor: PersonView | null;
+  at: Timestamp;
+  outcome: string;
+  purpose: string;
+  role: string;
+};
+
 /** Where an account stands; the first that applies, from the last. */
 export type AccountState = "active" | "pending" | "unverified" | "deactivated" | "erased";
 
@@ -50,6 +66,37 @@ export type AskReset = {
   email: string;
 };
 
+export type AuditPageView = {
+  checkpoint: CheckpointView | null;
+  /** Newest first. */
+  items: AuditView[];
+  /** `null` on the last page. */
+  next: string | null;
+  /** Entries of the whole log. */
+  size: number;
+};
+
+export type AuditView = {
+  action: string;
+  /** `usr_…`, `anonymous` or `server`. */
+  actor: string;
+  actor_name: string | null;
+  address: string;
+  at: Timestamp;
+  outcome: string;
+  /** Whose data it was. */
+  patient: string | null;
+  patient_name: string | null;
+  /** Whether a signed checkpoint covers it. */
+  proven: boolean;
+  /** A code of HL7 v3 `PurposeOfUse`. */
+  purpose: string;
+  /** Empty for the server, and for nobody who has proved who they are. */
+  role: string;
+  seq: number;
+  subject: string;
+};
+
 /** Whether a doctor takes requests now. */
 export type Availability = "online" | "busy" | "offline";
 
@@ -94,6 +141,12 @@ export type ChangeUser = {
   role: Role;
   /** A doctor's field, at most 60 characters; empty for everyone else. */
   specialty: string;
+};
+
+export type CheckpointView = {
+  at: Timestamp;
+  /** Entries that it covers. */
+  size: number;
 };
 
 export type CodeMethod = "totp" | "recovery";
@@ -313,6 +366,24 @@ export type IssueTokens = {
   password: string;
 };
 
+/** An entry as it is stored: the texts themselves, so that even one that no version of Auscult has written is hashed. */
+export type LogEntry = {
+  action: string;
+  /** `usr_…`, `anonymous` or `server`. */
+  actor: string;
+  address: string;
+  /** Milliseconds since the Unix epoch. */
+  at: number;
+  outcome: string;
+  patient: string;
+  purpose: string;
+  role: string;
+  /** From 1, without gaps. */
+  seq: number;
+  subject: string;
+  tenant: string;
+};
+
 /** What somebody who has signed in has to do before they can work with consultations. */
 export type Must = "verify_email" | "await_approval" | "enrol_second_factor";
 
@@ -376,6 +447,21 @@ export type PolicyView = {
   password: PasswordRulesView;
   providers: ProviderView[];
   registration: boolean;
+};
+
+/** An inclusion proof (RFC 9162 §2.1.3), to be read by programs of other people too. */
+export type Proof = {
+  /** C2SP signed note. */
+  checkpoint: string;
+  entry: LogEntry;
+  /** From 0. */
+  index: number;
+  /** Hash of the entry in hexadecimal, as the others. */
+  leaf: string;
+  /** From the leaf up. */
+  path: string[];
+  /** Entries that the checkpoint covers. */
+  size: number;
 };
 
 /** Somebody's account at another provider, as a way in. */
@@ -442,6 +528,25 @@ export type SecondStepView = {
   /** Good for the next step only, for 5 minutes. */
   challenge: string;
   methods: StepMethod[];
+};
+
+export type SecurityEventId = string;
+
+export type SecurityEventView = {
+  acknowledged_at: Timestamp | null;
+  count: number;
+  first_at: Timestamp;
+  id: SecurityEventId;
+  /**
+   * `brute_force`, `lockout`, `role_probing`, `mass_reads`, `off_hours_break_glass`, `token_reuse` or
+   * `checkpoint_mismatch`.
+   */
+  kind: string;
+  last_at: Timestamp;
+  /** `notice`, `warning` or `alarm`. */
+  severity: string;
+  /** `usr_…` or an address. */
+  subject: string;
 };
 
 /** One sign-in of one browser. */

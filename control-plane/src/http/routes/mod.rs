@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admin_users;
+pub mod audit;
 pub mod bootstrap;
 pub mod consultations;
 pub mod erasure;
@@ -13,6 +14,7 @@ pub mod passkeys;
 pub mod passwords;
 pub mod pictures;
 pub mod registrations;
+pub mod security_events;
 pub mod session;
 pub mod tokens;
 pub mod totp;
