@@ -37,6 +37,9 @@ use crate::signalling::tickets::Tickets;
 use crate::store::Store;
 use crate::tasks::Tasks;
 
+/// How soon a new clinic is noticed.
+const CLINICS_EVERY: Duration = Duration::from_secs(5);
+
 /// The state of every handler. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<AppState>);
@@ -99,6 +102,8 @@ impl App {
         let stopping = tasks.stopping().clone();
         tasks.spawn("security", security.clone().keep_looking(clock.clone(), stopping));
         tasks.spawn("storage", watch_disk(store.clone(), tasks.stopping().clone()));
+        let stopping = tasks.stopping().clone();
+        tasks.spawn("clinics", watch_clinics(store.clone(), clock.clone(), stopping));
         let live = Live::new(clock.clone());
         live::expect_doctors(&live, &store).await.context("availability")?;
         let stopping = tasks.stopping().clone();
@@ -143,6 +148,16 @@ impl App {
         self.tickets.void(ended);
         self.live.revoke(ended);
         self.hub.revoke(ended).await;
+    }
+}
+
+/// Clinics that another process makes (`auscult clinic create`) are served without a restart.
+async fn watch_clinics(store: Store, clock: Clock, stopping: CancellationToken) {
+    let mut interval = tokio::time::interval(CLINICS_EVERY);
+    while stopping.run_until_cancelled(interval.tick()).await.is_some() {
+        if let Err(error) = store.load_clinics(clock.now()).await {
+            tracing::warn!(%error, "cannot look for new clinics, trying again");
+        }
     }
 }
 

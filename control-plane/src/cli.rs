@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::open_store;
+use crate::bootstrap;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::password::Passwords;
@@ -69,7 +70,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ClinicCommand {
-    /// Make another clinic; it is served under its own host name after the next restart.
+    /// Make another clinic; a running server answers under its host name within seconds.
     Create {
         #[arg(long)]
         name: String,
@@ -198,10 +199,16 @@ impl Cli {
             }
             Command::Clinic(ClinicCommand::Create { name, host }) => {
                 let (store, _) = open_store(&config, &Clock::System).await?;
-                let clinic = store.create_clinic(&name, &host, Clock::System.now()).await;
+                let now = Clock::System.now();
+                let clinic = store.create_clinic(&name, &host, now).await;
                 let clinic = clinic.with_context(|| format!("clinic {host}"))?;
+                let secret = bootstrap::offer_to(&store, clinic, now).await?.unwrap_or_default();
+                let origin = store.origin_of(clinic, &config.http.public_url);
                 store.close().await;
-                say(&format!("{clinic} answers at https://{host} after the next restart of the server."));
+                say(&format!(
+                    "{clinic} answers at {origin} within seconds of a running server. Make its first administrator \
+                     there, within 7 days:\n{origin}/setup#{secret}"
+                ));
             }
             Command::Keys(command) => keys::run(&config, command).await?,
             Command::Audit(command) => return audit::run(&config, command).await,

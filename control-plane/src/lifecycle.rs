@@ -109,7 +109,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
 /// Says how to make the first administrator, for each clinic that has none.
 async fn offer_bootstrap(server: &Server) -> anyhow::Result<()> {
     let url = url_of(server);
-    for (clinic, secret) in bootstrap::offer(&server.app).await? {
+    for (clinic, secret) in bootstrap::offer(&server.app.store, server.app.clock.now()).await? {
         let origin = server.app.store.origin_of(clinic, &url);
         crate::cli::say(&format!(
             "There is no administrator yet. Make one here, within 7 days (the next start prints another address):\n\

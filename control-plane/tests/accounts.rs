@@ -5,6 +5,7 @@ mod support;
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use control_plane::bootstrap;
 use control_plane::domain::user::Role;
 use control_plane::store::NewUser;
@@ -153,8 +154,8 @@ async fn an_address_is_verified_once_in_time_and_until_then_nothing_is_requested
 #[tokio::test]
 async fn the_first_administrator_is_made_once_with_the_printed_secret() {
     let app = TestApp::start().await;
-    let earlier = bootstrap::offer(&app.app).await.unwrap();
-    let offers = bootstrap::offer(&app.app).await.unwrap();
+    let earlier = bootstrap::offer(&app.app.store, app.app.clock.now()).await.unwrap();
+    let offers = bootstrap::offer(&app.app.store, app.app.clock.now()).await.unwrap();
     assert_eq!(offers.len(), 1);
     let make = |secret: &str| {
         let body =
@@ -168,9 +169,35 @@ async fn the_first_administrator_is_made_once_with_the_printed_secret() {
     make(&offers[0].1).await.refused(404, "not_found");
     let view = try_sign_in(&app, "root@example.org", PASSWORD).await.expect(200);
     assert_eq!(view["user"]["role"], "admin");
-    assert!(bootstrap::offer(&app.app).await.unwrap().is_empty(), "nobody is asked for a second one");
+    assert!(
+        bootstrap::offer(&app.app.store, app.app.clock.now()).await.unwrap().is_empty(),
+        "nobody is asked for a second one"
+    );
     let actions = app.actions().await;
     assert_eq!(actions.iter().filter(|action| *action == "account.bootstrap").count(), 1);
+}
+
+#[tokio::test]
+async fn a_clinic_that_another_process_makes_is_served_without_a_restart() {
+    let app = TestApp::start().await;
+    let clock = app.app.clock.clone();
+    let (command_line, _) = control_plane::app::open_store(&app.app.config, &clock).await.unwrap();
+    let second = command_line.create_clinic("Second", "second.example", clock.now()).await.unwrap();
+    let secret = bootstrap::offer_to(&command_line, second, clock.now()).await.unwrap().unwrap();
+    command_line.close().await;
+
+    let there = app.anonymous().at("second.example");
+    let body = json!({"secret": secret, "name": "Ada", "email": "ada@example.org", "password": PASSWORD});
+    let noticed = async {
+        while there.post("/api/v1/bootstrap", body.clone()).await.status != StatusCode::CREATED {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("it is noticed");
+    let sign_in = json!({"email": "ada@example.org", "password": PASSWORD});
+    there.post("/api/v1/session", sign_in.clone()).await.expect(200);
+    app.anonymous().post("/api/v1/session", sign_in).await.refused(401, "unauthenticated");
+    app.stop().await;
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ async fn making_an_account_and_choosing_its_password() {
     let mut server = MailServer::start().await;
     let app = start(&server).await;
     let (mut trail, anyone) = (Trail { app: &app, seen: 0 }, app.anonymous());
-    let offers = bootstrap::offer(&app.app).await.unwrap();
+    let offers = bootstrap::offer(&app.app.store, app.app.clock.now()).await.unwrap();
     trail.grew_by("account.offer_bootstrap").await;
     let root =
         json!({"secret": offers[0].1, "name": "Root", "email": "root@example.org", "password": PASSWORD});

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod audit_export;
 pub mod audit_filter;
 pub mod audit_log;
+pub mod break_glass;
 pub mod checkpoint;
 pub mod clinical;
 pub mod consultation;

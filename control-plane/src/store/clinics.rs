@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use sqlx::Row;
 
-use super::{Store, StoreError, parsed, small};
+use super::{Store, StoreError, Tx, parsed, small};
 use crate::crypto::CryptoError;
 use crate::crypto::keyring::{FIRST_VERSION, WrappedKey};
 use crate::crypto::tenant_key::TenantKey;
@@ -85,22 +85,27 @@ impl Store {
             .execute(&mut *tx.transaction)
             .await?;
         sqlx::query(INSERT_HEAD).bind(tenant.to_string()).execute(&mut *tx.transaction).await?;
+        // Whoever sees the clinic sees its key as well.
+        tx.make_tenant_key(now).await?;
         tx.keep().await?;
         self.load_clinics(now).await?;
         Ok(tenant)
     }
 
-    /// Reads the clinics again; makes the key of one that has none.
-    pub(super) async fn load_clinics(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut clinics = Clinics::default();
+    /// Learns of the clinics that have come since the last time, made by this process or another one; makes the key of
+    /// one that has none.
+    pub async fn load_clinics(&self, now: Timestamp) -> Result<(), StoreError> {
         for (tenant, host) in self.clinic_rows().await? {
+            if self.tenant_key(tenant).is_ok() {
+                continue;
+            }
             let key = self.load_tenant_key(tenant, now).await?;
+            let mut clinics = self.clinics.write().unwrap_or_else(PoisonError::into_inner);
             clinics.keys.insert(tenant, Arc::new(key));
             if let Some(host) = host {
                 clinics.by_host.insert(host, tenant);
             }
         }
-        *self.clinics.write().unwrap_or_else(PoisonError::into_inner) = clinics;
         Ok(())
     }
 
@@ -132,16 +137,23 @@ impl Store {
                 Err(error) => Err(error.into()),
             };
         }
-        let master = tx.active_master().await?;
-        let (key, wrapped) = self.keys.new_tenant_key(tenant, master).await?;
+        let key = tx.make_tenant_key(now).await?;
+        tx.keep().await?;
+        Ok(key)
+    }
+}
+
+impl Tx {
+    async fn make_tenant_key(&mut self, now: Timestamp) -> Result<TenantKey, StoreError> {
+        let master = self.active_master().await?;
+        let (key, wrapped) = self.store.keys.new_tenant_key(self.tenant, master).await?;
         sqlx::query(INSERT_KEY)
-            .bind(tenant.to_string())
+            .bind(self.tenant.to_string())
             .bind(i64::from(wrapped.master_version))
             .bind(wrapped.bytes)
             .bind(now.millis())
-            .execute(&mut *tx.transaction)
+            .execute(&mut *self.transaction)
             .await?;
-        tx.keep().await?;
         Ok(key)
     }
 }

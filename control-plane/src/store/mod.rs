@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod audit_view;
 mod audit_writer;
+mod break_glass;
 mod checkpoints;
 mod clinical;
 mod clinics;
@@ -46,6 +47,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Account, AccountFilter, AccountRules};
+pub use break_glass::BreakGlassRecord;
 pub use checkpoints::SignedHead;
 pub use consultations::ConsultationRecord;
 pub use dump::{DumpError, LEFT_OUT, TABLES, check as check_dump, schema_version};
