@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -13,6 +14,7 @@ use control_plane::domain::break_glass::BreakGlass;
 use control_plane::domain::consultation::{
     Consultation, ConsultationEvent, ConsultationState, Reason, StateName,
 };
+use control_plane::domain::security::{Alert, EventKind};
 use control_plane::domain::session::{SecondFactor, SessionKind};
 use control_plane::domain::user::Role;
 use control_plane::ids::{ConsultationId, TenantId, UserId};
@@ -111,6 +113,7 @@ impl Installation {
         let mut ids = self.insert_things(&mut tx, &users, state).await;
         tx.deactivate(users["off"], now).await.unwrap();
         tx.commit(AuditEntry::by(Agent::Server, Action::UserCreated, "", now)).await.unwrap();
+        ids.insert("security_event", self.insert_alert(tenant, users["docE"]).await);
 
         let far = self.far_administrator().await;
         people.insert("lost", Person { client: far.client.clone().at(&host), ..far.clone() });
@@ -182,6 +185,14 @@ impl Installation {
         let person = self.signed_in(&mut tx, self.far, "far.example", user).await;
         tx.commit(AuditEntry::by(Agent::Server, Action::UserCreated, user, now)).await.unwrap();
         person
+    }
+
+    async fn insert_alert(&self, tenant: TenantId, about: UserId) -> String {
+        let (store, at) = (&self.app.app.store, self.app.app.clock.now());
+        let alert = Alert { kind: EventKind::OffHoursBreakGlass, subject: about.to_string(), at };
+        store.keep_alert(tenant, &alert, Duration::from_secs(1)).await.unwrap();
+        let events = store.read(tenant).await.unwrap().security_events(true).await.unwrap();
+        events[0].id.to_string()
     }
 
     /// The consultation and what else requests can be about.
