@@ -18,9 +18,15 @@ afterAll(() => Promise.all([scene?.close(), stranger?.browser.close()]));
 it.each([
   ["the sign-in page", "stranger", "/signin"],
   ["the guest page", "stranger", "/guest#secret"],
+  ["the sign-up page", "stranger", "/sign-up"],
+  ["the page for a forgotten password", "stranger", "/forgot-password"],
+  ["the page for a new password", "stranger", "/reset-password#token"],
+  ["the set-up page", "stranger", "/setup#secret"],
   ["the patient's home", "patient", "/"],
   ["the doctor's home", "doctor", "/"],
   ["the patient's history", "patient", "/history"],
+  ["the settings of the profile", "patient", "/settings/profile"],
+  ["the settings of security", "patient", "/settings/security"],
   ["a consultation", "patient", "/consultations/:id"],
   ["the lobby", "doctor", "/consultations/:id/lobby"],
 ] as const)("%s has no accessibility violation", async (_, who, path) => {

@@ -7,6 +7,7 @@ import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { watchLog } from "./evidence";
+import type { MailServer } from "./mail";
 import { until } from "./until";
 
 const BINARY = process.env["AUSCULT_BIN"];
@@ -20,6 +21,10 @@ export interface Account {
 interface Options {
   /** Overrides of the configuration, `AUSCULT_MEDIA__ICE_LITE` and so on. */
   env?: Record<string, string>;
+  /** Without the demonstration clinic: nobody has an account yet. */
+  empty?: boolean;
+  /** Sends its mail here; without one it sends none. */
+  mail?: MailServer;
 }
 
 export class Server {
@@ -31,18 +36,25 @@ export class Server {
   private constructor(
     readonly port: number,
     private readonly env: Record<string, string>,
+    private readonly args: string[],
   ) {}
 
   static async start(options: Options = {}): Promise<Server> {
     const [port, mediaPort] = [await freePort(), await freePort()];
-    const server = new Server(port, {
+    const env = {
       AUSCULT_HTTP__LISTEN: `127.0.0.1:${port}`,
       AUSCULT_MEDIA__LISTEN: "127.0.0.1",
       AUSCULT_MEDIA__FIRST_PORT: `${mediaPort}`,
       AUSCULT_MEDIA__WORKERS: "1",
       AUSCULT_WHISPER__DEMONSTRATION_FALLBACK: "true",
+      ...(options.mail && {
+        AUSCULT_HTTP__PUBLIC_URL: `https://127.0.0.1:${port}`,
+        AUSCULT_MAIL__SMTP_URL: options.mail.url,
+        AUSCULT_MAIL__FROM: "Clinic <no-reply@care.example>",
+      }),
       ...options.env,
-    });
+    };
+    const server = new Server(port, env, ["serve", ...(options.empty ? [] : ["--demo"])]);
     watchLog(() => server.log);
     await server.launch();
     return server;
@@ -60,7 +72,7 @@ export class Server {
   /** Starts the process, the first time or again on the same data, and waits until it is ready. */
   async launch(): Promise<void> {
     if (!BINARY) throw new Error("AUSCULT_BIN must name the binary: use `make test-browser`");
-    const child = spawn(BINARY, ["serve", "--demo"], {
+    const child = spawn(BINARY, this.args, {
       cwd: this.folder,
       env: { ...process.env, AUSCULT_DATA__FOLDER: join(this.folder, "data"), ...this.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -88,6 +100,11 @@ export class Server {
   async stop(): Promise<void> {
     await this.end("SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Where the first administrator is made, as the server printed it. */
+  async setupLink(): Promise<string> {
+    return until("the address of the set-up", () => /https:\/\/\S+\/setup#\S+/.exec(this.log)?.[0]);
   }
 
   /** The demonstration clinic's account of this role. */

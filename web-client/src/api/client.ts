@@ -51,7 +51,7 @@ export function whenConfirmationNeeded(listener: () => Promise<boolean>) {
   confirmIdentity = listener;
 }
 
-/** `T` is the view that docs/API.md promises for this route; `undefined` for 204. */
+/** `T` is the view that docs/API.md promises for this route; `undefined` where it has no body. */
 export async function request<T>(method: Method, path: string, options: Options = {}): Promise<T> {
   return answerOf<T>(await exchange(method, path, options));
 }
@@ -95,9 +95,10 @@ async function send(method: Method, path: string, { body, signal }: Options): Pr
 }
 
 async function answerOf<T>(response: Response): Promise<T> {
-  if (response.status === 204) return undefined as T;
+  const text = await response.text();
+  if (text === "") return undefined as T;
   try {
-    return (await response.json()) as T;
+    return JSON.parse(text) as T;
   } catch {
     throw new ApiError("unexpected", "the answer is not JSON", response.status);
   }

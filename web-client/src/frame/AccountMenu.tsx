@@ -37,7 +37,7 @@ export function AccountMenu() {
   return (
     <Menu
       trigger={
-        <button type="button" className="rounded-full">
+        <button type="button" className="flex rounded-full">
           <Avatar name={user.name} picture={picture} />
           <span className="sr-only">{t.frame.account(user.name)}</span>
         </button>

@@ -2,7 +2,7 @@ import { ImageUp, Trash2 } from "lucide-react";
 import { useId, useRef, useState } from "react";
 
 import type { AccountView } from "../../api/schema";
-import { codeOf } from "../../lib/errors";
+import { problemsOf } from "../../lib/form";
 import { t } from "../../lib/i18n";
 import { useSend } from "../../lib/send";
 import { Avatar } from "../../ui/Avatar";
@@ -33,14 +33,13 @@ export function PictureForm({ account }: { account: AccountView }) {
     setUnfit(0);
     send(file);
   };
-  const refused = set.error && t.errors[codeOf(set.error)];
-  const message = unfit > 0 ? t.settings.pictureWrong : refused && `${refused.title}. ${refused.action}`;
+  const refused = problemsOf({}, set.error).all.map(({ message }) => ({ message }));
   return (
     <Section title={t.settings.pictureTitle} text={t.settings.pictureText}>
       <ErrorSummary
         key={`${unfit} ${set.submittedAt}`}
         title={t.settings.pictureFailed}
-        problems={message ? [{ message }] : []}
+        problems={unfit > 0 ? [{ message: t.settings.pictureWrong }] : refused}
       />
       <div className="flex flex-wrap items-center gap-5">
         <Avatar name={account.user.name} picture={picture} size="lg" />

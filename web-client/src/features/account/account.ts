@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { download, request } from "../../api/client";
 import type { AccountView, DeviceView, RecoveryCodesView, TotpView } from "../../api/schema";
 import { useUser } from "../session/RequireSession";
-import { changeUser, forgetSession, refreshSession } from "../session/session";
+import { changeUser, refreshSession, useLeave } from "../session/session";
 
 const ACCOUNT = ["account"];
 const DEVICES = ["devices"];
@@ -104,11 +104,7 @@ export function useEndDevice() {
 
 /** This device too. */
 export function useEndAllDevices() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: () => request<undefined>("DELETE", "/account/sessions"),
-    onSuccess: () => forgetSession(client),
-  });
+  return useLeave(() => request<undefined>("DELETE", "/account/sessions"));
 }
 
 export function useExport() {
@@ -116,11 +112,7 @@ export function useExport() {
 }
 
 export function useErase() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (confirm: string) => request<undefined>("POST", "/account/erase", { body: { confirm } }),
-    onSuccess: () => forgetSession(client),
-  });
+  return useLeave((confirm: string) => request<undefined>("POST", "/account/erase", { body: { confirm } }));
 }
 
 export function useResendVerification() {

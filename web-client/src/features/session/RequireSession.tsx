@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, use } from "react";
+import { createContext, type ReactNode, use, useState } from "react";
 import { Navigate, Outlet, useLocation } from "react-router";
 
 import type { Must, SessionView, UserView } from "../../api/schema";
@@ -6,7 +6,7 @@ import { codeOf } from "../../lib/errors";
 import { t } from "../../lib/i18n";
 import { ErrorState } from "../../ui/ErrorState";
 import { Spinner } from "../../ui/Spinner";
-import { useSession } from "./session";
+import { hasLeft, useSession } from "./session";
 
 const Current = createContext<SessionView | null>(null);
 
@@ -27,10 +27,12 @@ export function useDuties(): readonly Must[] {
 }
 
 /** Shows what is inside to people who are signed in; the others see `visitor` at the start page and are sent to sign in
- *  and back from everywhere else. */
+ *  and back from everywhere else, or when their session ended without them. */
 export function RequireSession({ visitor }: { visitor?: ReactNode }) {
   const session = useSession();
   const { pathname } = useLocation();
+  const [wasIn, setWasIn] = useState(false);
+  if (session.data && !wasIn) setWasIn(true);
   if (session.data) {
     return (
       <Current value={session.data}>
@@ -39,8 +41,10 @@ export function RequireSession({ visitor }: { visitor?: ReactNode }) {
     );
   }
   if (session.data === null) {
-    if (pathname === "/" && visitor !== undefined) return visitor;
-    const to = pathname === "/" ? "/signin" : `/signin?next=${encodeURIComponent(pathname)}`;
+    const isVisitor = hasLeft() || !wasIn;
+    if (pathname === "/" && isVisitor && visitor !== undefined) return visitor;
+    const hasNext = !hasLeft() && (wasIn || pathname !== "/");
+    const to = hasNext ? `/signin?next=${encodeURIComponent(pathname)}` : "/signin";
     return <Navigate to={to} replace />;
   }
   return (

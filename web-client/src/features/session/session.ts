@@ -19,6 +19,7 @@ const SESSION = ["session"];
 
 /** Where a guest's one consultation is remembered, for a reload. */
 const GUEST_CONSULTATION = "auscult.guest.consultation";
+let left = false;
 
 /** Who is signed in; `null` when nobody is. */
 export function useSession() {
@@ -106,13 +107,24 @@ export function useGuestSignIn() {
 }
 
 export function useSignOut() {
+  return useLeave(async () => {
+    await request<undefined>("DELETE", "/session", { authenticates: true });
+    sessionStorage.removeItem(GUEST_CONSULTATION);
+  });
+}
+
+/** Ends this session because the person wants it. The server tells every open page as well, perhaps before it answers. */
+export function useLeave<V = void>(send: (values: V) => Promise<void>) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => request<undefined>("DELETE", "/session", { authenticates: true }),
-    onSuccess: () => {
-      sessionStorage.removeItem(GUEST_CONSULTATION);
-      forgetSession(client);
+    mutationFn: send,
+    onMutate: () => {
+      left = true;
     },
+    onError: () => {
+      left = false;
+    },
+    onSuccess: () => forgetSession(client),
   });
 }
 
@@ -144,9 +156,15 @@ export function forgetSession(client: QueryClient) {
   replaceSession(client, null);
 }
 
+/** Whether the person left by themselves: whoever signs in next has nothing to go on with. */
+export function hasLeft(): boolean {
+  return left;
+}
+
 function useEnter() {
   const client = useQueryClient();
   return (session: SessionView) => {
+    left = false;
     setCsrfToken(session.csrf_token);
     replaceSession(client, session);
   };

@@ -30,7 +30,7 @@ export const session = {
   secondSubmit: "Continue",
   startOver: "Start over",
   newPasswordTitle: "Choose your own password",
-  newPasswordLead: "The one you used was for the first time only.",
+  newPasswordLead: "The one you used is too old, or somebody else chose it for you.",
   ssoErrors: {
     cancelled: "Signing in at the other side was stopped.",
     unknown_account: "There is no account for you here yet. Ask your clinic for one.",
