@@ -95,6 +95,8 @@ impl App {
         let stopping = tasks.stopping().clone();
         tasks.spawn("audit", store.clone().write_audit(metrics.audit.clone(), stopping));
         let checkpoints = Checkpoints::open(&config, store.clone(), metrics.audit.clone())?;
+        // What a crash has left unsigned, and the word that the log is still what was signed.
+        checkpoints.sign_all(clock.now()).await;
         let interval = Duration::from_secs(config.audit.checkpoint_interval_s);
         let stopping = tasks.stopping().clone();
         tasks.spawn("checkpoints", checkpoints.clone().keep_signing(clock.clone(), interval, stopping));

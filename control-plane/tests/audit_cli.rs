@@ -7,6 +7,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
+use control_plane::crypto::note::NoteSigner;
 use serde_json::Value;
 use support::{Consultation, TestApp};
 
@@ -79,6 +80,22 @@ async fn a_whole_log_is_verified_and_a_changed_entry_is_named() {
     sqlx::query("DELETE FROM checkpoints").execute(&database).await.unwrap();
     let (code, said) = used.run(&elsewhere);
     assert!(code == 1 && said.contains("WRONG from entry 3"), "{code}: {said}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_signed_and_is_gone_is_missed() {
+    let used = Installation::used().await;
+    let signer = NoteSigner::existing(&used.app.app.config.data.keys_folder()).unwrap();
+    let origin = "auscult/ten_00000000000000000000000000000001";
+    let note = |text: &str| signer.sign(origin, text).unwrap();
+    let file = used.path("checkpoints/other.checkpoints");
+    std::fs::write(&file, format!("{origin}\n7\nunsigned\n")).unwrap();
+    assert_eq!(used.run(&["verify"]).0, 0, "what nobody has signed says nothing");
+    let text = format!("{origin}\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n");
+    std::fs::write(&file, note(&text)).unwrap();
+    let (code, said) = used.run(&["verify"]);
+    assert!(code == 1 && said.contains("not in the database"), "{code}: {said}");
+    assert!(said.contains("entries are whole"), "the log that is there is whole all the same: {said}");
 }
 
 #[tokio::test]

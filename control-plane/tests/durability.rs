@@ -219,6 +219,7 @@ async fn kill_again_and_again(folder: &Path, urls: &Urls) {
     let verified = auscult(folder, urls, &["audit", "verify"]).output().unwrap();
     let said = String::from_utf8(verified.stdout).unwrap();
     assert!(verified.status.success() && said.contains("entries are whole"), "{said}");
+    assert!(!said.contains(" 0 checkpoints in the database"), "signed at every start: {said}");
     print!("{said}");
     let writes = 2 * acknowledged;
     println!("{} kills, about {writes} acknowledged writes, none lost", kills());

@@ -1,6 +1,7 @@
 //! `auscult audit`: verifying, proving and exporting the audit log, and checking exports without a database.
 //! Exit codes: 0 everything is as it was written, 1 something is not, 2 it could not be found out.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -158,15 +159,21 @@ async fn verify_all(config: &Config, checkpoints: Option<&Path>, key: Option<&Pa
         }
     }
     store.close().await;
-    let known: Vec<String> = clinics.into_iter().map(origin).collect();
-    let mut lost: Vec<&str> = outside.iter().map(Outside::origin).collect();
-    lost.retain(|origin| key.has(origin) && !known.iter().any(|known| known == origin));
-    lost.sort_unstable();
-    lost.dedup();
+    let lost = lost_logs(&clinics, &outside, &key);
     for origin in &lost {
         say(&format!("{origin}: WRONG from entry 1: this log was signed, and it is not in the database"));
     }
     Ok(whole && lost.is_empty())
+}
+
+/// Logs that were signed with the key and are none of the clinics': the database was replaced by another one.
+fn lost_logs(clinics: &[TenantId], outside: &[Outside], key: &PublicKeys) -> BTreeSet<String> {
+    let known: BTreeSet<String> = clinics.iter().copied().map(origin).collect();
+    let others = outside.iter().map(|one| one.origin().to_owned()).filter(|origin| !known.contains(origin));
+    let was_signed = |origin: &String| {
+        key.of(origin).is_ok_and(|verifier| !Evidence::new(verifier, outside).into_heads().is_empty())
+    };
+    others.collect::<BTreeSet<_>>().into_iter().filter(was_signed).collect()
 }
 
 async fn proof(config: &Config, seq: i64, clinic: Option<TenantId>) -> anyhow::Result<Proof> {
@@ -300,10 +307,6 @@ impl PublicKeys {
         let keys: Result<Vec<Verifier>, _> = text.lines().map(|line| line.trim().parse()).collect();
         let keys = keys.with_context(at)?;
         Ok(Self::Given(keys))
-    }
-
-    fn has(&self, origin: &str) -> bool {
-        matches!(self, Self::Own(_)) || self.of(origin).is_ok()
     }
 
     fn of(&self, origin: &str) -> anyhow::Result<Verifier> {

@@ -13,6 +13,7 @@ use crate::store::{StoreError, Tx};
 /// An inclusion proof (RFC 9162 §2.1.3), to be read by programs of other people too.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AuditProofView)]
 pub struct Proof {
     pub entry: LogEntry,
     /// Hash of the entry in hexadecimal, as the others.

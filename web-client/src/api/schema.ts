@@ -76,6 +76,21 @@ export type AuditPageView = {
   size: number;
 };
 
+/** An inclusion proof (RFC 9162 §2.1.3), to be read by programs of other people too. */
+export type AuditProofView = {
+  /** C2SP signed note. */
+  checkpoint: string;
+  entry: LogEntry;
+  /** From 0. */
+  index: number;
+  /** Hash of the entry in hexadecimal, as the others. */
+  leaf: string;
+  /** From the leaf up. */
+  path: string[];
+  /** Entries that the checkpoint covers. */
+  size: number;
+};
+
 export type AuditView = {
   action: string;
   /** `usr_…`, `anonymous` or `server`. */
@@ -447,21 +462,6 @@ export type PolicyView = {
   password: PasswordRulesView;
   providers: ProviderView[];
   registration: boolean;
-};
-
-/** An inclusion proof (RFC 9162 §2.1.3), to be read by programs of other people too. */
-export type Proof = {
-  /** C2SP signed note. */
-  checkpoint: string;
-  entry: LogEntry;
-  /** From 0. */
-  index: number;
-  /** Hash of the entry in hexadecimal, as the others. */
-  leaf: string;
-  /** From the leaf up. */
-  path: string[];
-  /** Entries that the checkpoint covers. */
-  size: number;
 };
 
 /** Somebody's account at another provider, as a way in. */
