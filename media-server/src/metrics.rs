@@ -1,7 +1,10 @@
 //! Every media metric, declared once. Workers count in plain integers and copy them out once a second: the packet
 //! path never touches a shared registry.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Upper edges of the buckets for delays inside the media server, seconds.
+const DELAYS: [f64; 11] = [2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2];
 
 /// Running totals of one worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,6 +50,9 @@ pub(crate) struct MediaMetrics {
     events_dropped_total: IntCounter,
     /// Datagrams that the kernel did not take.
     send_failures_total: IntCounter,
+    /// Seconds from a datagram's arrival in the kernel until what it caused was handed back to the kernel. What the
+    /// congestion control holds back leaves later.
+    pub(crate) forward_delay_seconds: Histogram,
     /// Open sessions.
     sessions: IntGauge,
     /// Open rooms.
@@ -71,6 +77,12 @@ impl MediaMetrics {
         );
         let dropped = IntCounterVec::new(dropped, &["reason"])?;
         registry.register(Box::new(dropped.clone()))?;
+        let delay = HistogramOpts::new(
+            "auscult_media_forward_delay_seconds",
+            "Seconds from a datagram's arrival in the kernel until what it caused was handed back to the kernel.",
+        );
+        let forward_delay_seconds = Histogram::with_opts(delay.buckets(DELAYS.to_vec()))?;
+        registry.register(Box::new(forward_delay_seconds.clone()))?;
         Ok(Self {
             datagrams_received_total: counter(
                 "datagrams_received_total",
@@ -103,6 +115,7 @@ impl MediaMetrics {
                 "Media events lost because nobody took them in time.",
             )?,
             send_failures_total: counter("send_failures_total", "Datagrams that the kernel did not take.")?,
+            forward_delay_seconds,
             sessions: gauge("sessions", "Open sessions.")?,
             rooms: gauge("rooms", "Open rooms.")?,
         })

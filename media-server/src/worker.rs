@@ -3,8 +3,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use prometheus::local::LocalHistogram;
 use str0m::net::Protocol;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -59,10 +60,17 @@ pub(crate) fn clock() -> Instant {
     Instant::now()
 }
 
+/// What the kernel stamps datagrams with: time since the Unix epoch.
+#[expect(clippy::disallowed_methods, reason = "compared with the kernel's timestamps and nothing else")]
+fn kernel_clock() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Worker {
     /// Runs until stopped; open sessions end with it.
     pub(crate) async fn run(mut self) {
         let mut copied = Counters::default();
+        let delays = self.metrics.forward_delay_seconds.local();
         let mut next_copy = clock() + METRICS_INTERVAL;
         loop {
             let wake = self.engine.deadline().min(next_copy);
@@ -71,6 +79,7 @@ impl Worker {
             self.engine.handle_timeout(now);
             self.engine.flush(now);
             self.send_all();
+            self.measure(&delays);
             self.report();
             if now >= next_copy || stopped {
                 next_copy = now + METRICS_INTERVAL;
@@ -80,6 +89,7 @@ impl Worker {
                     ..self.engine.counters()
                 };
                 self.metrics.add(&copied, &counters);
+                delays.flush();
                 copied = counters;
             }
             if stopped {
@@ -151,6 +161,17 @@ impl Worker {
             }
         }
         self.ports.udp.flush();
+    }
+
+    /// Everything that was received has been answered: how long did that take?
+    fn measure(&mut self, delays: &LocalHistogram) {
+        if self.ports.udp.arrivals.is_empty() {
+            return;
+        }
+        let now = kernel_clock();
+        for arrived in self.ports.udp.arrivals.drain(..) {
+            delays.observe(now.saturating_sub(arrived).as_secs_f64());
+        }
     }
 
     fn report(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -33,6 +34,8 @@ pub(crate) struct UdpPort {
     state: UdpSocketState,
     arena: Vec<u8>,
     run: Run,
+    /// When the kernel took the datagrams received since the worker last looked, since the Unix epoch.
+    pub(crate) arrivals: Vec<Duration>,
     /// Datagrams the kernel did not take; UDP may lose, the congestion control of the sender sees it.
     pub(crate) send_failures: u64,
 }
@@ -52,6 +55,7 @@ impl UdpPort {
             state,
             arena: vec![0; SLOT_BYTES * BATCH_SIZE],
             run: Run::default(),
+            arrivals: Vec::new(),
             send_failures: 0,
         })
     }
@@ -82,6 +86,7 @@ impl UdpPort {
         for (meta, slot) in metas.iter().zip(self.arena.chunks(SLOT_BYTES)).take(received) {
             for datagram in slot.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
                 datagrams += 1;
+                self.arrivals.extend(meta.timestamp);
                 each(meta.addr, meta.dst_ip, datagram);
             }
         }

@@ -18,6 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Node {
     pub(crate) server: MediaServer,
+    pub(crate) registry: Registry,
     key: Ed25519KeyPair,
     events: mpsc::Receiver<MediaEvent>,
 }
@@ -29,9 +30,9 @@ impl Node {
         let config = config(workers);
         let whisper = WhisperConfig { enabled: false, ..WhisperConfig::default() };
         let verifier = JoinTokenVerifier::new(&public);
-        let (server, events) =
-            MediaServer::start(&config, &whisper, verifier, &Registry::new(), 0).expect("starts");
-        Self { server, key, events }
+        let registry = Registry::new();
+        let (server, events) = MediaServer::start(&config, &whisper, verifier, &registry, 0).expect("starts");
+        Self { server, registry, key, events }
     }
 
     pub(crate) fn public_key(&self) -> [u8; 32] {
