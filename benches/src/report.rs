@@ -20,6 +20,10 @@ pub struct Row {
     pub cpu_percent: f64,
     /// From a client's stamp to the kernel of another.
     pub latency_us: Percentiles,
+    /// From the kernel's receive timestamp to the send call, of every datagram; upper edges of buckets. Of systems that
+    /// measure it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inside_us: Option<Percentiles>,
     pub rss_mb: f64,
 }
 
@@ -41,12 +45,15 @@ pub fn median(mut runs: Vec<Row>) -> Option<Row> {
 /// A Markdown table.
 pub fn table(rows: &[Row]) -> String {
     let mut table = "| scenario | system | rooms | forwarded/s | lost | twice | CPU µs/packet | CPU | latency p50 / p99 / \
-                     p99.9 µs | RSS MB |\n|---|---|---|---|---|---|---|---|---|---|\n"
+                     p99.9 µs | inside p50 / p99 / p99.9 µs | RSS MB |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for row in rows {
         let Percentiles { p50, p99, p999 } = row.latency_us;
+        let inside = row.inside_us.map_or("–".to_owned(), |inside| {
+            format!("≤ {:.0} / {:.0} / {:.0}", inside.p50, inside.p99, inside.p999)
+        });
         table += &format!(
-            "| {} | {} | {} × {} | {:.0} | {} | {} | {:.1} | {:.0} % | {p50:.0} / {p99:.0} / {p999:.0} | {:.0} |\n",
+            "| {} | {} | {} × {} | {:.0} | {} | {} | {:.1} | {:.0} % | {p50:.0} / {p99:.0} / {p999:.0} | {inside} | {:.0} |\n",
             row.scenario,
             row.system,
             row.rooms,
@@ -129,6 +136,7 @@ mod tests {
             cpu_us_per_packet: cost,
             cpu_percent: 10.0,
             latency_us: Percentiles { p50: 90.0, p99: 800.0, p999: 2000.0 },
+            inside_us: None,
             rss_mb: 30.0,
         }
     }
@@ -144,7 +152,7 @@ mod tests {
     fn the_table_replaces_the_one_before() {
         let readme = format!("# A\n{BEGIN}\nold\n{END}\nrest\n");
         let replaced = replace(&readme, &table(&[row("janus", 12.34, 0)])).expect("marks");
-        let line = "| one-to-one | janus | 20 × 2 | 8000 | 0 | 0 | 12.3 | 10 % | 90 / 800 / 2000 | 30 |";
+        let line = "| one-to-one | janus | 20 × 2 | 8000 | 0 | 0 | 12.3 | 10 % | 90 / 800 / 2000 | – | 30 |";
         assert!(replaced.contains(line), "{replaced}");
         assert!(replaced.ends_with("\nrest\n") && !replaced.contains("old"));
         assert_eq!(replace("no marks", ""), None);

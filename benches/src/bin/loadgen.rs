@@ -120,11 +120,13 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
     }
     fleet.signal_for(Duration::from_secs_f64(arguments.warmup)).await?;
 
+    let delays = system.delays().await?;
     fleet.order(|| Order::Begin)?;
     let (started, cpu_before) = (Instant::now(), process::cpu(pid)?);
     fleet.signal_for(Duration::from_secs_f64(arguments.seconds)).await?;
     let (seconds, cpu) = (started.elapsed().as_secs_f64(), process::cpu(pid)?.saturating_sub(cpu_before));
     let rss_mb = process::rss_mb(pid)?;
+    let inside_us = system.delays().await?.since(&delays);
     fleet.order(|| Order::End)?;
     let outcome = fleet.outcome().await?;
 
@@ -160,6 +162,7 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
         cpu_us_per_packet: round(cpu.as_secs_f64() * 1e6 / tally.delivered.max(1) as f64),
         cpu_percent: round(cpu.as_secs_f64() / seconds * 100.0),
         latency_us: outcome.latencies.percentiles(),
+        inside_us,
         rss_mb: round(rss_mb),
     })
 }

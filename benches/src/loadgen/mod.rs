@@ -5,6 +5,7 @@
 //! (`stamp.rs`); `ledger.rs` checks every one that arrives. `system/` speaks with the system under test,
 //! `process.rs` reads what it cost.
 
+pub mod delays;
 pub mod driver;
 pub mod ledger;
 pub mod media;

@@ -59,6 +59,12 @@ impl Host {
         self.rpc.call(json!({ "request": request, "room": who.room, "seat": who.seat })).await?;
         Ok(Vec::new())
     }
+
+    /// Everything that it counts, as Prometheus reads it; nothing, if it does not count.
+    pub async fn metrics(&self) -> Result<String> {
+        let reply = self.rpc.call(json!({ "request": "metrics" })).await?;
+        Ok(reply["metrics"].as_str().unwrap_or_default().to_owned())
+    }
 }
 
 fn line(line: &Line) -> Value {

@@ -11,6 +11,7 @@ use str0m::media::MediaKind;
 
 use tokio::process::Command;
 
+use super::delays::Delays;
 use super::participant::Who;
 
 /// An m-line and the track that it carries: whose, and which.
@@ -88,6 +89,14 @@ impl System {
         match self {
             Self::Host(system) => system.pid,
             Self::Janus(system) => system.pid,
+        }
+    }
+
+    /// How long datagrams have been inside so far, if it counts that.
+    pub async fn delays(&self) -> Result<Delays> {
+        match self {
+            Self::Host(system) => Ok(Delays::read(&system.metrics().await?)),
+            Self::Janus(_) => Ok(Delays::default()),
         }
     }
 
