@@ -7,14 +7,14 @@
 
 mod support;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::cluster::Cluster;
 use support::database::{Urls, in_cluster};
+use support::program::{Browser, Server, auscult};
 
 const PATIENTS: usize = 6;
 
@@ -22,78 +22,9 @@ fn kills() -> u32 {
     std::env::var("AUSCULT_KILLS").map_or(12, |text| text.parse().unwrap())
 }
 
-/// The binary with everything on free ports of the loopback address.
-fn auscult(folder: &Path, urls: &Urls, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_auscult"));
-    command
-        .args(arguments)
-        .env("AUSCULT_DATA__FOLDER", folder.join("data"))
-        .env("AUSCULT_DATA__KEYS", folder.join("keys"))
-        .env("AUSCULT_DATABASE__URL", &urls.serving)
-        .env("AUSCULT_DATABASE__OWNER_URL", &urls.owner)
-        .env("AUSCULT_HTTP__LISTEN", "127.0.0.1:0")
-        .env("AUSCULT_MEDIA__LISTEN", "127.0.0.1")
-        .env("AUSCULT_MEDIA__FIRST_PORT", "0")
-        .env("AUSCULT_MEDIA__WORKERS", "1")
-        .env("AUSCULT_WHISPER__ENABLED", "false")
-        .env("AUSCULT_TELEMETRY__LOG", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    command
-}
-
-struct Server {
-    child: Child,
-    origin: String,
-    printed: String,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        let (mut printed, mut buffer) = (String::new(), [0; 1024]);
-        while !printed.contains("Auscult is ready: https://127.0.0.1:") {
-            let read = stdout.read(&mut buffer).unwrap();
-            assert!(read > 0, "it ended: {printed}");
-            printed += &String::from_utf8_lossy(&buffer[..read]);
-        }
-        let address = printed.split("is ready: https://").nth(1).unwrap().split_whitespace().next().unwrap();
-        let origin = format!("https://{address}");
-        // The rest of what it prints is thrown away, so that it never waits for us.
-        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-        Self { child, origin, printed }
-    }
-
-    /// Whether it ended with success, within 15 s.
-    async fn exited(mut self) -> bool {
-        for _ in 0..300 {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("still running");
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A patient's browser, and what the server told it was done.
 struct Patient {
-    http: reqwest::Client,
-    cookie: String,
-    csrf: String,
+    browser: Browser,
     /// (id, reason, acknowledged as cancelled)
     ledger: Vec<(String, String, bool)>,
     asked: u32,
@@ -101,26 +32,13 @@ struct Patient {
 
 impl Patient {
     async fn sign_in(server: &Server, email: &str, password: &str) -> Self {
-        let http = reqwest::Client::builder().danger_accept_invalid_certs(true).build().unwrap();
-        let url = format!("{}/api/v1/session", server.origin);
-        let reply = http.post(url).json(&json!({"email": email, "password": password})).send().await.unwrap();
-        assert_eq!(reply.status(), 200);
-        let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-        let csrf = reply.json::<Value>().await.unwrap()["csrf_token"].as_str().unwrap().to_owned();
-        Self { http, cookie, csrf, ledger: Vec::new(), asked: 0 }
+        let browser = Browser::sign_in(&server.origin, email, password).await;
+        Self { browser, ledger: Vec::new(), asked: 0 }
     }
 
     /// Status and body; `None` when the server died meanwhile.
     async fn send(&self, origin: &str, post: Option<Value>, path: &str) -> Option<(u16, Value)> {
-        let url = format!("{origin}/api/v1/{path}");
-        let request = match post {
-            Some(body) => self.http.post(url).json(&body).header("x-csrf-token", &self.csrf),
-            None => self.http.get(url),
-        };
-        let reply = request.header("cookie", &self.cookie).send().await.ok()?;
-        let status = reply.status().as_u16();
-        let text = reply.text().await.ok()?;
-        Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+        self.browser.send(origin, post, path).await
     }
 
     /// Asks for consultations and cancels them until the server is gone.
@@ -130,7 +48,7 @@ impl Patient {
 
     async fn ask_and_cancel(&mut self, origin: &str) -> Option<()> {
         self.asked += 1;
-        let reason = format!("reason {} of {}", self.asked, &self.csrf[..8]);
+        let reason = format!("reason {} of {}", self.asked, &self.browser.csrf[..8]);
         let body = json!({"reason": reason, "specialty": ""});
         let (status, view) = self.send(origin, Some(body), "consultations").await?;
         if status == 409 {
@@ -192,7 +110,6 @@ fn moment(round: u32) -> Duration {
 }
 
 async fn kill_again_and_again(folder: &Path, urls: &Urls) {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut server = Server::start(&mut auscult(folder, urls, &["serve"]));
     let mut patients = patients(folder, urls, &server).await;
     let mut checked = vec![0; PATIENTS];
@@ -265,7 +182,6 @@ int fdatasync(int fd) {
 
 #[tokio::test]
 async fn a_disk_that_refuses_to_sync_stops_the_server_and_nothing_false_is_acknowledged() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (folder, urls) = (tempfile::tempdir().unwrap(), Urls::default());
     let (library, flag) = failing_fsync(folder.path());
     let mut command = auscult(folder.path(), &urls, &["serve"]);
@@ -326,7 +242,6 @@ async fn ask_until(patient: &mut Patient, origin: &str, wanted: u16) -> Value {
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_in_clear_words_and_loses_nothing() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (folder, urls) = (tempfile::tempdir().unwrap(), Urls::default());
     std::fs::create_dir(folder.path().join("data")).unwrap();
     let plain = auscult(folder.path(), &urls, &["serve"]);

@@ -1,65 +1,235 @@
-//! Whoever holds the database moves sealed values about by SQL: every one of them opens in its own place alone.
+//! Whoever holds the database moves sealed values about by SQL, between rows, columns, people and clinics: every one of
+//! them opens in its own place alone.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "somebody who tampers uses SQL")]
 
 mod support;
 
+use control_plane::crypto::CryptoError;
+use control_plane::domain::audit::{Action, Agent, AuditEntry};
+use control_plane::domain::transcript::{EntryState, NewCaption};
 use control_plane::domain::user::Role;
+use control_plane::ids::{TenantId, UserId};
+use control_plane::store::{NewUser, StoreError};
+use media_server::transcription::CaptionText;
 use serde_json::json;
-use sqlx::{AnyPool, Row as _};
+use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 use support::{Client, PASSWORD, TestApp};
 
-/// Where a sealed value stands: table, column, id of the row.
-type Place = (&'static str, &'static str, String);
+const SECOND: &str = "second.example";
 
-async fn body(database: &AnyPool, (table, column, id): &Place) -> Vec<u8> {
-    let sql = format!("SELECT {column} AS body FROM {table} WHERE id = $1");
-    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(database).await.unwrap().get("body")
+/// Where a sealed value stands.
+#[derive(Clone, PartialEq)]
+struct Place {
+    table: &'static str,
+    column: &'static str,
+    /// The column that tells rows apart.
+    key: &'static str,
+    row: String,
 }
 
-async fn put(database: &AnyPool, (table, column, id): &Place, body: &[u8]) {
-    let sql = format!("UPDATE {table} SET {column} = $2 WHERE id = $1");
-    let done = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(body).execute(database).await.unwrap();
-    assert_eq!(done.rows_affected(), 1);
+impl Place {
+    fn new(table: &'static str, column: &'static str, key: &'static str, row: &str) -> Self {
+        Self { table, column, key, row: row.into() }
+    }
+
+    async fn get(&self, database: &AnyPool) -> Vec<u8> {
+        let sql = format!("SELECT {} AS body FROM {} WHERE {} = $1", self.column, self.table, self.key);
+        sqlx::query(AssertSqlSafe(sql)).bind(&self.row).fetch_one(database).await.unwrap().get("body")
+    }
+
+    async fn put(&self, database: &AnyPool, body: &[u8]) {
+        let sql = format!("UPDATE {} SET {} = $2 WHERE {} = $1", self.table, self.column, self.key);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(&self.row).bind(body);
+        assert_eq!(query.execute(database).await.unwrap().rows_affected(), 1);
+    }
 }
 
-/// Two consultations of one patient and one of another, with who may read each.
-async fn people(app: &TestApp) -> (Vec<Place>, Vec<(Client, String)>) {
-    let (mut places, mut readers) = (Vec::new(), Vec::new());
-    for (email, count) in [("ada@example.org", 2), ("bob@example.org", 1)] {
-        let client = app.person(email, email, Role::Patient).await;
-        let user = client.get("/api/v1/session").await.expect(200)["user"]["id"].as_str().unwrap().to_owned();
-        places.push(("users", "identity", user));
-        readers.push((client.clone(), "/api/v1/session".to_owned()));
-        for number in 0..count {
-            let body = json!({"reason": format!("reason {number} of {email}"), "specialty": ""});
-            let view = client.post("/api/v1/consultations", body).await.expect(201);
-            let id = view["id"].as_str().unwrap().to_owned();
-            client.post(&format!("/api/v1/consultations/{id}/cancel"), json!({})).await.expect(200);
-            readers.push((client.clone(), format!("/api/v1/consultations/{id}")));
-            places.push(("consultations", "reason", id));
+/// Who opens a value.
+enum Reader {
+    Page(Client, String),
+    Authenticator(TenantId, UserId),
+}
+
+impl Reader {
+    /// Whether it opened; anything but success and the failure of an envelope is a failure of the test.
+    async fn opens(&self, app: &TestApp) -> bool {
+        match self {
+            Self::Page(client, path) => {
+                let reply = client.get(path).await;
+                let refused = reply.status == 500 && reply.code() == "internal";
+                assert!(refused || reply.status == 200, "{}", reply.text);
+                !refused
+            }
+            Self::Authenticator(tenant, user) => {
+                match app.app.store.begin(*tenant).await.unwrap().totp(*user).await {
+                    Ok(found) => found.is_some(),
+                    Err(StoreError::Crypto(CryptoError::DoesNotOpen)) => false,
+                    Err(error) => panic!("{error}"),
+                }
+            }
         }
     }
-    (places, readers)
+}
+
+/// Two clinics with three patients: what is sealed for them, and who opens it.
+struct Clinics {
+    app: TestApp,
+    second: TenantId,
+    places: Vec<(Place, Reader)>,
+}
+
+impl Clinics {
+    async fn start() -> Self {
+        let app = TestApp::start().await;
+        let (store, now) = (&app.app.store, app.app.clock.now());
+        let (first, second) = (store.tenant(), store.create_clinic("Second", SECOND, now).await.unwrap());
+        let mut clinics = Self { app, second, places: Vec::new() };
+        for (tenant, host, patients) in [
+            (first, "care.example", &["ada@example.org", "bob@example.org"][..]),
+            (second, SECOND, &["eve@example.org"]),
+        ] {
+            let doctor = clinics.person(tenant, host, "doc@example.org", Role::Doctor).await;
+            for email in patients {
+                clinics.patient(tenant, host, email, &doctor).await;
+            }
+        }
+        clinics
+    }
+
+    async fn person(&self, tenant: TenantId, host: &str, email: &str, role: Role) -> Client {
+        let new = NewUser {
+            email: Some(email.into()),
+            name: email.into(),
+            role,
+            specialty: String::new(),
+            password_hash: Some(self.app.app.passwords.hash(PASSWORD).await.unwrap()),
+            email_verified: true,
+            approved: true,
+        };
+        let (store, now) = (&self.app.app.store, self.app.app.clock.now());
+        let mut tx = store.begin(tenant).await.unwrap();
+        let user = tx.insert_user(&new, now).await.unwrap();
+        tx.commit(AuditEntry::by(Agent::Server, Action::UserCreated, user.id, now)).await.unwrap();
+        let visitor = self.app.anonymous().at(host);
+        let reply = visitor.post("/api/v1/session", json!({"email": email, "password": PASSWORD})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        Client { host: host.into(), ..self.app.client_of(&reply, &reply.json["csrf_token"]) }
+    }
+
+    /// Somebody with an authenticator and two consultations, in each of which two things were said.
+    async fn patient(&mut self, tenant: TenantId, host: &str, email: &str, doctor: &Client) {
+        let client = self.person(tenant, host, email, Role::Patient).await;
+        let session = client.get("/api/v1/session").await.expect(200);
+        let id = session["user"]["id"].as_str().unwrap();
+        let page = |path: String| Reader::Page(client.clone(), path);
+        self.places.push((Place::new("users", "identity", "id", id), page("/api/v1/session".into())));
+        client.post("/api/v1/account/totp", json!({})).await.expect(200);
+        let reader = Reader::Authenticator(tenant, id.parse().unwrap());
+        self.places.push((Place::new("totp", "secret", "user_id", id), reader));
+        for number in 0..2 {
+            let body = json!({"reason": format!("reason {number} of {email}"), "specialty": ""});
+            let view = client.post("/api/v1/consultations", body).await.expect(201);
+            let path = format!("/api/v1/consultations/{}", view["id"].as_str().unwrap());
+            for step in ["accept", "start"] {
+                doctor.post(&format!("{path}/{step}"), json!({})).await.expect(200);
+            }
+            let view = client.get(&path).await.expect(200);
+            for caption in self.captions(tenant, &view).await {
+                let place = Place::new("captions", "body", "id", &caption);
+                self.places.push((place, page(format!("{path}/transcript"))));
+            }
+            doctor.post(&format!("{path}/end"), json!({})).await.expect(200);
+            let place = Place::new("consultations", "reason", "id", view["id"].as_str().unwrap());
+            self.places.push((place, page(path)));
+        }
+    }
+
+    /// Their ids.
+    async fn captions(&self, tenant: TenantId, consultation: &serde_json::Value) -> Vec<String> {
+        let (store, id) = (&self.app.app.store, consultation["id"].as_str().unwrap());
+        for utterance in 0..2 {
+            let caption = NewCaption {
+                participant: consultation["participant_id"].as_str().unwrap().parse().unwrap(),
+                utterance,
+                state: EntryState::Final,
+                start_ms: 1000 * utterance as i64,
+                end_ms: 1000 * utterance as i64 + 900,
+                text: CaptionText::new(format!("sentence {utterance}")),
+                model: "test model".into(),
+                demonstration: false,
+            };
+            let now = self.app.app.clock.now();
+            assert!(store.append_caption(tenant, id.parse().unwrap(), &caption, now).await.unwrap());
+        }
+        let rows = sqlx::query("SELECT id FROM captions WHERE consultation_id = $1").bind(id);
+        rows.fetch_all(&self.app.intruder().await).await.unwrap().iter().map(|row| row.get("id")).collect()
+    }
 }
 
 #[tokio::test]
 async fn every_sealed_value_opens_in_its_own_place_alone() {
-    let app = TestApp::start().await;
-    let (places, readers) = people(&app).await;
+    let clinics = Clinics::start().await;
+    let (app, places) = (&clinics.app, &clinics.places);
     let database = app.intruder().await;
     let mut refused = 0;
-    for (to, (reader, path)) in places.iter().zip(&readers) {
-        let own = body(&database, to).await;
-        for from in places.iter().filter(|from| *from != to) {
-            put(&database, to, &body(&database, from).await).await;
-            reader.get(path).await.refused(500, "internal");
+    for (to, reader) in places {
+        let own = to.get(&database).await;
+        for (from, _) in places.iter().filter(|(from, _)| from != to) {
+            to.put(&database, &from.get(&database).await).await;
+            let (from, to) = (format!("{}/{}", from.table, from.row), format!("{}/{}", to.table, to.row));
+            assert!(!reader.opens(app).await, "{from} opens as {to}");
             refused += 1;
         }
-        put(&database, to, &own).await;
-        reader.get(path).await.expect(200);
+        to.put(&database, &own).await;
+        assert!(reader.opens(app).await);
     }
+    assert_eq!(places.len(), 3 * (2 + 2 * 3));
     assert_eq!(refused, places.len() * (places.len() - 1));
-    let login = json!({"email": "ada@example.org", "password": PASSWORD});
+    let login = json!({"email": "bob@example.org", "password": PASSWORD});
     app.anonymous().post("/api/v1/session", login).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_caption_opens_in_its_own_consultation_alone() {
+    let clinics = Clinics::start().await;
+    let database = clinics.app.intruder().await;
+    let moved = "UPDATE captions SET consultation_id = $2, utterance = 9, start_ms = 9000,
+                        participant_id = (SELECT participant_id FROM captions WHERE consultation_id = $2 LIMIT 1)
+                  WHERE id = $1";
+    let consultations: Vec<_> =
+        clinics.places.iter().filter(|(place, _)| place.table == "consultations").take(2).collect();
+    let caption = clinics.places.iter().find(|(place, _)| place.table == "captions").unwrap();
+    // From the first to the second one of the same patient.
+    let query = sqlx::query(moved).bind(&caption.0.row).bind(&consultations[1].0.row);
+    query.execute(&database).await.unwrap();
+    let Reader::Page(patient, path) = &consultations[1].1 else { panic!("a page") };
+    patient.get(&format!("{path}/transcript")).await.refused(500, "internal");
+}
+
+#[tokio::test]
+async fn a_persons_key_is_nobody_elses_not_even_at_another_clinic() {
+    let clinics = Clinics::start().await;
+    let database = clinics.app.intruder().await;
+    let people: Vec<Place> = clinics
+        .places
+        .iter()
+        .filter(|(place, _)| place.table == "users")
+        .map(|(place, _)| Place::new("patient_keys", "wrapped", "patient_id", &place.row))
+        .collect();
+    let mut app = clinics.app;
+    let (first, second) = (app.app.store.tenant(), clinics.second);
+    for (number, to) in people.iter().enumerate() {
+        let own = to.get(&database).await;
+        for from in people.iter().filter(|from| *from != to) {
+            to.put(&database, &from.get(&database).await).await;
+            // What was opened before stays opened for minutes.
+            app = app.restart().await;
+            let tenant = if number < 2 { first } else { second };
+            let reader = Reader::Authenticator(tenant, to.row.parse().unwrap());
+            assert!(!reader.opens(&app).await, "the key of {} serves {}", from.row, to.row);
+        }
+        to.put(&database, &own).await;
+        app = app.restart().await;
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod many_keys;
 pub(crate) mod oidc;
+pub(crate) mod program;
 pub(crate) mod smtp;
 pub(crate) mod vault;
 
