@@ -27,7 +27,7 @@ use Who::{Admin, Doctor, Patient};
 type Step = (Who, &'static str, &'static str, u16, &'static str, &'static str);
 
 /// In an order that works; `{id}` is the consultation that was asked for last.
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 26] = [
     (Patient, "POST", "/consultations", 201, "consultation.request", "PATRQT"),
     (Patient, "GET", "/consultations", 200, "consultation.list", "PATRQT"),
     (Doctor, "GET", "/consultations", 200, "consultation.list", "TREAT"),
@@ -41,7 +41,14 @@ const STEPS: [Step; 19] = [
     (Doctor, "GET", "/consultations/{id}/transcript", 200, "transcript.read", "TREAT"),
     (Patient, "GET", "/consultations/{id}/transcript", 200, "transcript.read", "PATRQT"),
     (Patient, "POST", "/consultations", 201, "consultation.request", "PATRQT"),
+    (Admin, "POST", "/admin/consultations/{id}/assign", 200, "consultation.assign", "HOPERAT"),
     (Patient, "POST", "/consultations/{id}/cancel", 200, "consultation.cancel", "PATRQT"),
+    (Doctor, "GET", "/patients", 200, "patient.list", "TREAT"),
+    (Doctor, "GET", "/patients/{id}", 200, "patient.read", "TREAT"),
+    (Doctor, "POST", "/patients/{id}/break-glass", 201, "break_glass.open", "BTG"),
+    (Admin, "GET", "/admin/break-glass", 200, "break_glass.list", "HOPERAT"),
+    (Admin, "POST", "/admin/break-glass/{id}/review", 204, "break_glass.review", "HOPERAT"),
+    (Doctor, "DELETE", "/break-glass/{id}", 204, "break_glass.end", "BTG"),
     (Patient, "GET", "/account/export", 200, "data.export", "PATRQT"),
     (Patient, "GET", "/account/access-log", 200, "access_log.read", "PATRQT"),
     (Admin, "GET", "/admin/audit", 200, "audit.read", "HOPERAT"),
@@ -61,6 +68,9 @@ async fn added(app: &TestApp, client: &Client, method: &str, path: &str) -> (Rep
     let body = match path.rsplit('/').next().unwrap() {
         "consultations" => json!({"reason": "A cough", "specialty": ""}),
         "invites" => json!({"label": "Interpreter"}),
+        "break-glass" => json!({"reason": "Unconscious in the ward"}),
+        "assign" => json!({"doctor_id": app.app.store.doctors(app.app.store.tenant()).await.unwrap()[0].id}),
+        "review" => json!({"finding": "justified"}),
         _ => json!({}),
     };
     let method: Method = method.parse().unwrap();
@@ -101,14 +111,21 @@ async fn everything_that_is_done_or_refused_leaves_exactly_one_entry() {
     let (patient, doctor) = (app.patient().await, app.doctor().await);
     let admin = app.person("root@example.org", "Ada Admin", Role::Admin).await;
     let stranger = app.person("sam@example.org", "Sam Stranger", Role::Patient).await;
-    let mut id = String::new();
+    let session = patient.get("/api/v1/session").await.expect(200);
+    let person = session["user"]["id"].as_str().unwrap().to_owned();
+    let (mut consultation, mut access) = (String::new(), String::new());
     for (who, method, route, status, action, purpose) in STEPS {
         let client = match who {
             Patient => &patient,
             Doctor => &doctor,
             Admin => &admin,
         };
-        let path = format!("/api/v1{route}").replace("{id}", &id).replace("{seq}", "1");
+        let id = match route.split('/').find(|part| ["patients", "break-glass"].contains(part)) {
+            Some("patients") => &person,
+            Some(_) => &access,
+            None => &consultation,
+        };
+        let path = format!("/api/v1{route}").replace("{id}", id).replace("{seq}", "1");
         let what = format!("{who:?} {method} {route}");
 
         let (reply, entries) = added(&app, &app.anonymous(), method, &path).await;
@@ -130,8 +147,10 @@ async fn everything_that_is_done_or_refused_leaves_exactly_one_entry() {
         let [entry] = &entries[..] else { panic!("{what}: {entries:?}") };
         assert_eq!((&*entry.action, &*entry.purpose, &*entry.outcome), (action, purpose, "done"), "{what}");
         assert!(entry.actor.starts_with("usr_") && !entry.role.is_empty() && !entry.address.is_empty());
-        if reply.json["id"].as_str().is_some_and(|id| id.starts_with("con_")) {
-            id = reply.json["id"].as_str().unwrap().to_owned();
+        match reply.json["id"].as_str() {
+            Some(id) if id.starts_with("con_") => id.clone_into(&mut consultation),
+            Some(id) if id.starts_with("btg_") => id.clone_into(&mut access),
+            _ => {}
         }
     }
     let known: Vec<_> = Purpose::ALL.into_iter().map(Purpose::code).collect();

@@ -87,7 +87,13 @@ impl StateName {
 /// What can happen to a consultation. Who may make it happen is `access.rs`'s question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsultationEvent {
-    Accepted { doctor: UserId },
+    Accepted {
+        doctor: UserId,
+    },
+    /// By an administrator; another doctor may have had it.
+    Assigned {
+        doctor: UserId,
+    },
     Started,
     Ended,
     Cancelled,
@@ -98,6 +104,7 @@ impl ConsultationEvent {
     const fn participle(self) -> &'static str {
         match self {
             Self::Accepted { .. } => "accepted",
+            Self::Assigned { .. } => "assigned",
             Self::Started => "started",
             Self::Ended => "ended",
             Self::Cancelled => "cancelled",
@@ -179,6 +186,12 @@ impl Consultation {
         use {ConsultationEvent as E, ConsultationState as S};
         let state = match (&self.state, event) {
             (S::Requested, E::Accepted { doctor }) => S::Accepted { doctor, accepted_at: now },
+            (accepted @ S::Accepted { doctor: same, .. }, E::Assigned { doctor }) if *same == doctor => {
+                accepted.clone()
+            }
+            (S::Requested | S::Accepted { .. }, E::Assigned { doctor }) => {
+                S::Accepted { doctor, accepted_at: now }
+            }
             (S::Requested, E::Cancelled) => S::Cancelled { accepted: None, cancelled_at: now },
             (S::Accepted { doctor, accepted_at }, E::Started) => {
                 S::Active { doctor: *doctor, accepted_at: *accepted_at, started_at: now }
@@ -253,6 +266,7 @@ mod tests {
         let doctor = UserId::from_uuid(Uuid::from_u128(9));
         let events = [
             ConsultationEvent::Accepted { doctor },
+            ConsultationEvent::Assigned { doctor },
             ConsultationEvent::Started,
             ConsultationEvent::Ended,
             ConsultationEvent::Cancelled,
@@ -273,22 +287,27 @@ mod tests {
             table,
             "\
 requested + accepted  -> accepted
+requested + assigned  -> accepted
 requested + started   -> a requested consultation cannot be started
 requested + ended     -> a requested consultation cannot be ended
 requested + cancelled -> cancelled
 accepted  + accepted  -> an accepted consultation cannot be accepted
+accepted  + assigned  -> accepted
 accepted  + started   -> active
 accepted  + ended     -> an accepted consultation cannot be ended
 accepted  + cancelled -> cancelled
 active    + accepted  -> an active consultation cannot be accepted
+active    + assigned  -> an active consultation cannot be assigned
 active    + started   -> active
 active    + ended     -> completed
 active    + cancelled -> an active consultation cannot be cancelled
 completed + accepted  -> a completed consultation cannot be accepted
+completed + assigned  -> a completed consultation cannot be assigned
 completed + started   -> a completed consultation cannot be started
 completed + ended     -> a completed consultation cannot be ended
 completed + cancelled -> a completed consultation cannot be cancelled
 cancelled + accepted  -> a cancelled consultation cannot be accepted
+cancelled + assigned  -> a cancelled consultation cannot be assigned
 cancelled + started   -> a cancelled consultation cannot be started
 cancelled + ended     -> a cancelled consultation cannot be ended
 cancelled + cancelled -> a cancelled consultation cannot be cancelled

@@ -21,3 +21,4 @@ pub mod time;
 pub mod totp;
 pub mod transcript;
 pub mod user;
+pub mod verification;

@@ -1,5 +1,6 @@
 //! The document of `GET /account/export`. Holds everything of a person, so nothing here is `Debug`.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -7,8 +8,11 @@ use super::views::{TranscriptEntryView, UserView};
 use crate::domain::consultation::StateName;
 use crate::domain::session::SessionKind;
 use crate::domain::time::Timestamp;
-use crate::ids::{ConsultationId, NoticeId, SessionId, UserId};
-use crate::store::{Export, ExportedAct, ExportedConsultation, ExportedNotice};
+use crate::domain::verification::VerificationState;
+use crate::ids::{ConsultationId, NoticeId, SessionId, UserId, VerificationId};
+use crate::store::{
+    Export, ExportedAct, ExportedConsultation, ExportedNotice, LicenceDocument, Verification,
+};
 
 #[derive(Serialize, ToSchema)]
 pub struct ExportView {
@@ -18,6 +22,8 @@ pub struct ExportView {
     pub passkeys: Vec<ExportedPasskeyView>,
     /// The person's own ones in full; a doctor's without what belongs to the patient.
     pub consultations: Vec<ExportedConsultationView>,
+    /// What a doctor handed in to be verified, the last one first.
+    pub verifications: Vec<ExportedVerificationView>,
     pub notices: Vec<ExportedNoticeView>,
     /// What the person did, and what others did with the person's data.
     pub trail: Vec<ExportedActView>,
@@ -68,6 +74,18 @@ pub struct ExportedConsultationView {
 }
 
 #[derive(Serialize, ToSchema)]
+pub struct ExportedVerificationView {
+    pub id: VerificationId,
+    pub state: VerificationState,
+    pub document_type: String,
+    /// Base64 (RFC 4648 section 4).
+    pub document: String,
+    pub submitted_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
 pub struct ExportedNoticeView {
     pub id: NoticeId,
     pub kind: String,
@@ -110,6 +128,7 @@ impl From<Export> for ExportView {
             devices: devices.collect(),
             passkeys: passkeys.collect(),
             consultations: consultations.collect(),
+            verifications: export.verifications.into_iter().map(verification).collect(),
             notices: export.notices.into_iter().map(notice).collect(),
             trail: export.trail.into_iter().map(act).collect(),
             account: ExportedAccountView {
@@ -140,6 +159,18 @@ fn consultation(exported: ExportedConsultation, person: UserId) -> ExportedConsu
         doctor_name: own(record.doctor_name.unwrap_or_default()),
         reason: own(record.reason.reveal().to_owned()),
         transcript: transcript.into_iter().map(TranscriptEntryView::from).collect(),
+    }
+}
+
+fn verification((application, document): (Verification, LicenceDocument)) -> ExportedVerificationView {
+    ExportedVerificationView {
+        id: application.id,
+        state: application.state,
+        document_type: document.document_type.media_type().to_owned(),
+        document: BASE64_STANDARD.encode(&document.bytes),
+        submitted_at: application.submitted_at,
+        decided_at: application.decided_at,
+        reason: application.reason,
     }
 }
 

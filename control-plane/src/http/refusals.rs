@@ -17,7 +17,7 @@ use crate::domain::access::Actor;
 use crate::domain::audit::{Action, AuditEntry, Outcome};
 use crate::error::ApiError;
 use crate::http::views::{ErrorCode, ErrorView};
-use crate::ids::{ConsultationId, UserId};
+use crate::ids::{BreakGlassId, ConsultationId, UserId};
 
 /// Routes that lead to what patients said, or to who dealt with them. Others below them are meant too.
 pub const PATIENT_DATA: [&str; 8] = [
@@ -81,7 +81,9 @@ async fn record(app: &App, actor: &Actor, path: &str) -> Result<(), ApiError> {
     // The id that was asked for, and nothing else of what was typed.
     let consultation = path.split('/').find_map(|part| part.parse::<ConsultationId>().ok());
     let person = path.split('/').find_map(|part| part.parse::<UserId>().ok());
+    let emergency = path.split('/').find_map(|part| part.parse::<BreakGlassId>().ok());
     let subject = consultation.map(|id| id.to_string()).or_else(|| person.map(|id| id.to_string()));
+    let subject = subject.or_else(|| emergency.map(|id| id.to_string()));
     let patient = match (consultation, person) {
         (Some(id), _) => app.store.patient_of(actor.tenant, id).await?,
         (None, Some(id)) => app.store.patient_with_id(actor.tenant, id).await?,

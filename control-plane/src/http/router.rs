@@ -11,8 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::routes::{
-    account, admin_users, audit, bootstrap, consultations, erasure, events, health, invites, oidc, passkeys,
-    passwords, pictures, registrations, security_events, session, tokens, totp, transcripts, users,
+    account, admin_users, assignments, audit, bootstrap, break_glass, consultations, dashboard, erasure,
+    events, health, invites, oidc, passkeys, passwords, patients, pictures, registrations, security_events,
+    session, tokens, totp, transcripts, users, verifications,
 };
 use super::{openapi, refusals};
 use crate::app::App;
@@ -40,6 +41,11 @@ fn described() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(security_events::routes())
         .merge(consultations::routes())
+        .merge(assignments::routes())
+        .merge(verifications::routes())
+        .merge(patients::routes())
+        .merge(break_glass::routes())
+        .merge(dashboard::routes())
         .merge(invites::routes())
         .merge(transcripts::routes())
         .merge(health::routes())

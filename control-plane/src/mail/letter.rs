@@ -18,6 +18,8 @@ pub enum News {
     },
     PasswordChanged,
     SecondFactorRemoved,
+    /// A doctor's application; how, they read after signing in.
+    ApplicationDecided,
 }
 
 /// One mail. Holds an address and perhaps a secret, so it is not `Debug`.
@@ -38,6 +40,7 @@ impl News {
             Self::ResetPassword { .. } => "reset_password",
             Self::PasswordChanged => "password_changed",
             Self::SecondFactorRemoved => "second_factor_removed",
+            Self::ApplicationDecided => "application_decided",
         }
     }
 
@@ -80,6 +83,13 @@ impl News {
                 format!(
                     "Signing in to your account needs no code of an authenticator app any more. If\n\
                      it was not you, change your password and tell the clinic:\n\n{origin}/signin\n"
+                ),
+            ),
+            Self::ApplicationDecided => (
+                "Your application was decided",
+                format!(
+                    "The clinic has decided on what you handed in. To read the decision, sign in:\n\n\
+                     {origin}/application\n"
                 ),
             ),
         }

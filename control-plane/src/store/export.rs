@@ -3,7 +3,10 @@
 
 use sqlx::Row;
 
-use super::{ConsultationRecord, Device, Passkey, StoreError, Tx, parsed, time, time_option};
+use super::{
+    ConsultationRecord, Device, LicenceDocument, Passkey, StoreError, Tx, Verification, parsed, time,
+    time_option,
+};
 use crate::domain::access::Actor;
 use crate::domain::clinical::{Access, Clinical};
 use crate::domain::time::Timestamp;
@@ -52,6 +55,8 @@ pub struct Export {
     pub devices: Vec<Device>,
     pub passkeys: Vec<Passkey>,
     pub consultations: Vec<ExportedConsultation>,
+    /// What a doctor handed in to be verified.
+    pub verifications: Vec<(Verification, LicenceDocument)>,
     pub notices: Vec<ExportedNotice>,
     pub trail: Vec<ExportedAct>,
 }
@@ -67,6 +72,7 @@ impl Tx {
             devices: self.devices(actor.user).await?,
             passkeys: self.passkeys(actor.user).await?,
             consultations: self.exported_consultations(actor, now).await?,
+            verifications: self.exported_verifications(actor).await?,
             notices: self.exported_notices(actor).await?,
             trail: self.exported_trail(actor).await?,
         })
@@ -94,6 +100,18 @@ impl Tx {
             consultations.push(ExportedConsultation { record, transcript });
         }
         Ok(consultations)
+    }
+
+    async fn exported_verifications(
+        &mut self,
+        actor: &Actor,
+    ) -> Result<Vec<(Verification, LicenceDocument)>, StoreError> {
+        let mut exported = Vec::new();
+        for application in self.own_verifications(actor.user).await? {
+            let document = self.verification_document(application.id).await?;
+            exported.push((application, document));
+        }
+        Ok(exported)
     }
 
     async fn exported_notices(&mut self, actor: &Actor) -> Result<Vec<ExportedNotice>, StoreError> {

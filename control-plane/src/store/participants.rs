@@ -15,6 +15,8 @@ const INSERT: &str =
                       VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const USER: &str =
     "SELECT user_id FROM participants WHERE tenant_id = $1 AND consultation_id = $2 AND id = $3";
+const REMOVE_DOCTORS: &str =
+    "DELETE FROM participants WHERE tenant_id = $1 AND consultation_id = $2 AND kind = 'doctor'";
 const SET_CONSENT: &str = "UPDATE participants SET captions_consented_at = $4
                             WHERE tenant_id = $1 AND consultation_id = $2 AND id = $3";
 
@@ -109,6 +111,16 @@ impl Tx {
             .execute(&mut *self.transaction)
             .await?;
         Ok(Participant { id, kind, label: label.to_owned() })
+    }
+
+    /// Before it begins: whoever was its doctor takes no part in it any more.
+    pub async fn remove_doctors(&mut self, consultation: ConsultationId) -> Result<(), StoreError> {
+        sqlx::query(REMOVE_DOCTORS)
+            .bind(self.tenant.to_string())
+            .bind(consultation.to_string())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
     }
 
     pub(super) async fn participant_user(

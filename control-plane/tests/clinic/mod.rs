@@ -17,9 +17,10 @@ use control_plane::domain::consultation::{
 use control_plane::domain::security::{Alert, EventKind};
 use control_plane::domain::session::{SecondFactor, SessionKind};
 use control_plane::domain::user::Role;
+use control_plane::domain::verification::DocumentType;
 use control_plane::ids::{ConsultationId, TenantId, UserId};
 use control_plane::signalling::protocol::ParticipantKind;
-use control_plane::store::{ApiSession, NewSession, NewUser, Tx};
+use control_plane::store::{ApiSession, LicenceDocument, NewSession, NewUser, Tx};
 use tower::ServiceExt as _;
 
 use crate::support::{Client, PASSWORD, TestApp};
@@ -215,6 +216,8 @@ impl Installation {
         }
         let admin_access = emergencies.pop().unwrap();
         let doctor_access = emergencies.pop().unwrap();
+        let licence = LicenceDocument { document_type: DocumentType::Pdf, bytes: b"%PDF-1.7".into() };
+        let verification = tx.insert_verification(users["new"], &licence, now).await.unwrap();
         let notice = tx.insert_notice(patient, "break_glass_opened", &doctor_access, now).await.unwrap();
         let device = NewSession {
             user: patient,
@@ -240,6 +243,7 @@ impl Installation {
         HashMap::from([
             ("consultation", consultation.to_string()),
             ("notice", notice.to_string()),
+            ("verification", verification.to_string()),
             ("session", session.to_string()),
             ("passkey", passkey.to_string()),
             ("doctor_access", doctor_access),

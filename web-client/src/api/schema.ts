@@ -40,6 +40,17 @@ export type AddPasskey = {
   label: string;
 };
 
+export type AdminDashboardView = {
+  /** Emergency accesses that nobody has reviewed. */
+  open_break_glass: number;
+  pending_verifications: number;
+  /** That no administrator has seen. */
+  security_events: number;
+  sessions: number;
+  unread_notices: number;
+  users: UserCountsView;
+};
+
 export type AdminUserPageView = {
   /** Newest first. */
   items: AdminUserView[];
@@ -64,6 +75,12 @@ export type AdminUserView = {
 /** `POST /api/v1/password-reset` */
 export type AskReset = {
   email: string;
+};
+
+/** `POST /api/v1/admin/consultations/{id}/assign` */
+export type AssignDoctor = {
+  /** A verified doctor of the clinic. */
+  doctor_id: string;
 };
 
 export type AuditPageView = {
@@ -122,6 +139,22 @@ export type Bootstrap = {
   password: string;
   /** Printed by the server; works once. */
   secret: string;
+};
+
+/** Emergency access to one patient's record. */
+export type BreakGlassId = string;
+
+export type BreakGlassView = {
+  ended_at: Timestamp | null;
+  expires_at: Timestamp;
+  finding: Finding | null;
+  granted_at: Timestamp;
+  id: BreakGlassId;
+  patient: PersonView;
+  /** `null` when the patient was erased. */
+  reason: string | null;
+  reviewed_at: Timestamp | null;
+  user: PersonView;
 };
 
 /** What the caption service can do right now. */
@@ -230,6 +263,20 @@ export type CurrentTokenView = {
   sub: UserId;
 };
 
+export type DashboardView = PatientDashboardView & {
+  role: "patient";
+} | DoctorDashboardView & {
+  role: "doctor";
+} | AdminDashboardView & {
+  role: "admin";
+};
+
+/** `POST /api/v1/admin/verifications/{id}/approve` and `…/reject` */
+export type DecideVerification = {
+  /** 3 to 500 characters; the doctor reads it. */
+  reason: string;
+};
+
 export type DeviceView = {
   address: string;
   created_at: Timestamp;
@@ -240,6 +287,15 @@ export type DeviceView = {
   id: SessionId;
   kind: SessionKind;
   last_seen_at: Timestamp;
+};
+
+export type DoctorDashboardView = {
+  active: ConsultationId | null;
+  approval: VerificationState | null;
+  patients: number;
+  /** Consultations that wait for a doctor; 0 until the clinic has verified this one. */
+  queue: number;
+  unread_notices: number;
 };
 
 export type DoctorView = {
@@ -281,6 +337,8 @@ export type ExportView = {
   passkeys: ExportedPasskeyView[];
   /** What the person did, and what others did with the person's data. */
   trail: ExportedActView[];
+  /** What a doctor handed in to be verified, the last one first. */
+  verifications: ExportedVerificationView[];
 };
 
 export type ExportedAccountView = {
@@ -340,6 +398,27 @@ export type ExportedPasskeyView = {
   created_at: Timestamp;
   label: string;
   last_used_at: Timestamp | null;
+};
+
+export type ExportedVerificationView = {
+  decided_at: Timestamp | null;
+  /** Base64 (RFC 4648 section 4). */
+  document: string;
+  document_type: string;
+  id: VerificationId;
+  reason: string | null;
+  state: VerificationState;
+  submitted_at: Timestamp;
+};
+
+/** What a reviewer says of it. */
+export type Finding = "justified" | "unjustified";
+
+export type FoundPersonView = {
+  id: UserId;
+  name: string;
+  role: Role;
+  specialty: string;
 };
 
 export type GuestSessionView = {
@@ -417,6 +496,12 @@ export type NoticeView = {
   subject: string;
 };
 
+/** `POST /api/v1/patients/{id}/break-glass` */
+export type OpenBreakGlass = {
+  /** 10 to 500 characters; whoever reviews it reads it. */
+  reason: string;
+};
+
 /** How someone takes part. */
 export type ParticipantKind = "doctor" | "patient" | "guest";
 
@@ -449,6 +534,30 @@ export type PasswordRulesView = {
   min_chars: number;
   special: boolean;
   upper: boolean;
+};
+
+/** Why a patient's record is open. */
+export type PatientAccess = "assigned" | "break_glass";
+
+export type PatientDashboardView = {
+  open_consultation: ConsultationId | null;
+  /** Newest first, at most 5. */
+  recent: ConsultationView[];
+  unread_notices: number;
+};
+
+export type PatientRecordView = PatientView & {
+  /** The caller's own ones, in an emergency all; newest first, at most 100. */
+  consultations: ConsultationView[];
+};
+
+export type PatientView = {
+  access: PatientAccess;
+  access_until: Timestamp | null;
+  break_glass: BreakGlassId | null;
+  id: UserId;
+  last_consultation_at: Timestamp | null;
+  name: string;
 };
 
 export type PersonView = {
@@ -509,6 +618,11 @@ export type ResetPassword = {
   password: string;
   /** From the fragment of the address in the mail; works once. */
   token: string;
+};
+
+/** `POST /api/v1/admin/break-glass/{id}/review` */
+export type ReviewBreakGlass = {
+  finding: Finding;
 };
 
 /** What somebody is to this clinic; decides what they may do (`access.rs`). */
@@ -643,6 +757,14 @@ export type TranscriptView = {
   model: string;
 };
 
+/** Who can sign in, by role, and who could. */
+export type UserCountsView = {
+  admin: number;
+  deactivated: number;
+  doctor: number;
+  patient: number;
+};
+
 export type UserId = string;
 
 export type UserView = {
@@ -653,6 +775,24 @@ export type UserView = {
   name: string;
   role: Role;
   specialty: string;
+};
+
+/** A doctor's application to be verified. */
+export type VerificationId = string;
+
+export type VerificationState = "pending" | "approved" | "rejected";
+
+export type VerificationView = {
+  decided_at: Timestamp | null;
+  doctor: PersonView;
+  /** `application/pdf`, `image/png` or `image/jpeg`. */
+  document_type: string;
+  id: VerificationId;
+  /** Why it was decided so. */
+  reason: string | null;
+  specialty: string;
+  state: VerificationState;
+  submitted_at: Timestamp;
 };
 
 /** `POST /api/v1/email-verification` */

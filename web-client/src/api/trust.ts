@@ -1,5 +1,4 @@
-/** Accounts, security and administration, as docs/API-trust-draft.md promises them; docs/openapi.json does not have
- *  these routes yet. */
+/** Accounts, security and administration, as docs/API.md describes them. */
 
 import type { PersonView, Role, Timestamp, UserId } from "./schema";
 

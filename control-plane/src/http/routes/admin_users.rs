@@ -103,7 +103,7 @@ pub struct CreatedUserView {
     pub password: String,
 }
 
-fn rules(app: &App) -> AccountRules {
+pub(super) fn rules(app: &App) -> AccountRules {
     let since = app.clock.now().minus(app.config.accounts.session_limits().absolute);
     AccountRules { verified_by_mail: app.config.mail.is_on(), sessions_since: since }
 }

@@ -2,9 +2,12 @@
 
 pub mod account;
 pub mod admin_users;
+pub mod assignments;
 pub mod audit;
 pub mod bootstrap;
+pub mod break_glass;
 pub mod consultations;
+pub mod dashboard;
 pub mod erasure;
 pub mod events;
 pub mod health;
@@ -12,6 +15,7 @@ pub mod invites;
 pub mod oidc;
 pub mod passkeys;
 pub mod passwords;
+pub mod patients;
 pub mod pictures;
 pub mod registrations;
 pub mod security_events;
@@ -20,12 +24,15 @@ pub mod tokens;
 pub mod totp;
 pub mod transcripts;
 pub mod users;
+pub mod verifications;
 
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::time::Timestamp;
 use crate::domain::user::Role;
 use crate::error::ApiError;
+use crate::ids::{TenantId, UserId};
+use crate::live::{Audience, LiveEvent};
 
 /// Trimmed text of `min` to `max` characters, without control characters except line breaks.
 fn text_field(name: &str, text: &str, min: usize, max: usize) -> Result<String, ApiError> {
@@ -70,5 +77,12 @@ fn may_change_factors(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
         Ok(())
     } else {
         Err(ApiError::Reauthenticate)
+    }
+}
+
+/// There is a new notice for each of these people: their pages look.
+fn notify(app: &App, tenant: TenantId, people: impl IntoIterator<Item = UserId>) {
+    for person in people {
+        app.live.tell(tenant, Audience::User(person), LiveEvent::Notice);
     }
 }
