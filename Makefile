@@ -79,6 +79,11 @@ bench-media: ## forwarding beside Janus and a bare relay -> bench-results/media.
 	config/dev/two-networks.sh config/dev/bench-media.sh $(TARGET)/release/loadgen
 	$(TARGET)/release/mediareport
 
+.PHONY: bench-trust
+bench-trust: need-test web ## audit entries, sealed reads, a new master key, sign-ins on both engines -> bench-results/trust.json
+	cargo build --release --package control-plane --package benches --bin auscult --bin trust
+	$(TARGET)/release/trust
+
 .PHONY: measure
 measure: need-test web ## join time, caption delay, CPU and memory of a call in real browsers (release build)
 	cargo build --release --package control-plane

@@ -3,4 +3,6 @@
 pub mod floor;
 pub mod host;
 pub mod loadgen;
+pub mod machine;
 pub mod report;
+pub mod trust;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use benches::machine;
 use clap::Parser;
 use media_server::transcription::{AudioPacket, Caption, CaptionKind, CaptionsStatus, Epoch, Transcription};
 use media_server::{MediaEvent, ParticipantId, RoomId, WhisperConfig};
@@ -82,7 +83,7 @@ struct Speaker {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     println!("command: {}", std::env::args().collect::<Vec<_>>().join(" "));
-    println!("machine: {}", machine());
+    println!("machine: {}; load {}", machine::name(), machine::load());
     let mut rows = Vec::new();
     for concurrent in &arguments.concurrent {
         let row = measure(&arguments, *concurrent).await?;
@@ -252,12 +253,4 @@ fn cpu_seconds() -> Result<f64> {
     let ticks: f64 =
         behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / 100.0)
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    format!("{} cores of {}; load {}", cores, model.map_or("an unknown CPU", |(_, name)| name), load.trim())
 }
