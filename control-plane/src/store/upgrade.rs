@@ -41,6 +41,11 @@ impl Store {
     /// Names and addresses of version 0001 stood in plain columns. Its accounts were made by the operator, who vouches
     /// for addresses and doctors.
     pub(super) async fn seal_identities(&self, now: Timestamp) -> Result<(), StoreError> {
+        // Nearly always there is nothing to do. Finding that out in a long table must not keep writers waiting: every
+        // command opens the database, also beside a server.
+        if !self.has_unsealed_identities(self.tenant).await? {
+            return Ok(());
+        }
         let mut sealed = 0;
         while let count @ 1.. = self.seal_some_identities(self.tenant, now).await? {
             sealed += count;
@@ -50,6 +55,12 @@ impl Store {
             sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);").execute(&self.pool).await?;
         }
         Ok(())
+    }
+
+    async fn has_unsealed_identities(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        let mut tx = self.read(tenant).await?;
+        let query = sqlx::query(UNSEALED).bind(tenant.to_string());
+        Ok(query.fetch_optional(&mut *tx.transaction).await?.is_some())
     }
 
     async fn seal_some_identities(&self, tenant: TenantId, now: Timestamp) -> Result<usize, StoreError> {
