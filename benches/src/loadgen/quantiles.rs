@@ -1,7 +1,7 @@
 //! Latencies in buckets that grow by an eighth of a power of two: at most 9 % wrong at any size, and no allocation per
 //! packet.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 const STEPS: u64 = 8;
 const BUCKETS: usize = 64 * STEPS as usize;
@@ -19,12 +19,19 @@ impl Default for Latencies {
     }
 }
 
-/// Microseconds.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// Microseconds; infinite: beyond what was counted, `null` in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
+    #[serde(deserialize_with = "number_or_infinite")]
     pub p50: f64,
+    #[serde(deserialize_with = "number_or_infinite")]
     pub p99: f64,
+    #[serde(deserialize_with = "number_or_infinite")]
     pub p999: f64,
+}
+
+fn number_or_infinite<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or(f64::INFINITY))
 }
 
 impl Latencies {
@@ -86,5 +93,11 @@ mod tests {
             let measured = latencies.quantile(quantile);
             assert!((exact..exact * 1.13).contains(&measured), "{quantile}: {measured}");
         }
+    }
+    #[test]
+    fn what_is_beyond_the_buckets_survives_json() {
+        let percentiles = Percentiles { p50: 250.0, p99: 50_000.0, p999: f64::INFINITY };
+        let json = serde_json::to_string(&percentiles).expect("JSON");
+        assert_eq!(serde_json::from_str::<Percentiles>(&json).expect("read again"), percentiles);
     }
 }
