@@ -64,6 +64,11 @@ export class Server {
     return `https://127.0.0.1:${this.port}`;
   }
 
+  /** The same by a name: passkeys belong to names. */
+  get named(): string {
+    return `https://localhost:${this.port}`;
+  }
+
   get pid(): number {
     if (this.child?.pid === undefined) throw new Error("the server is not running");
     return this.child.pid;

@@ -1,0 +1,61 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { type OpenBrowser, openChromium } from "./support/browser";
+import { Provider } from "./support/provider";
+import { Server } from "./support/server";
+import { frame } from "../src/locales/en/frame";
+import { session } from "../src/locales/en/session";
+
+let provider: Provider;
+let server: Server;
+let open: OpenBrowser;
+let page: Page;
+beforeAll(async () => {
+  provider = await Provider.start();
+  [server, open] = await Promise.all([
+    Server.start({ env: { AUSCULT_OIDC__PROVIDERS: provider.configuration } }),
+    openChromium(),
+  ]);
+  page = open.page;
+});
+afterAll(() => Promise.all([open?.browser.close(), server?.stop(), provider?.stop()]));
+beforeEach(async () => {
+  await open.context.clearCookies();
+  await page.goto(`${server.named}/signin`);
+});
+
+const leave = () => page.getByRole("link", { name: session.provider("Hospital account") }).click();
+
+it("brings somebody new in by their account elsewhere, and keeps them signed in", async () => {
+  await leave();
+  await page.getByRole("link", { name: "Continue as Ada" }).click();
+  await page.waitForURL(`${server.named}/`);
+  // The session's cookie is SameSite=Strict: the way back from another site does not send it, what the page asks does.
+  await page.getByRole("button", { name: /Ada Winter/ }).waitFor();
+  const cookies = await open.context.cookies();
+  expect(cookies.map(({ name, sameSite }) => `${name} ${sameSite}`)).toEqual(["__Host-auscult_session Strict"]);
+  await page.reload();
+  await page.getByRole("button", { name: /Ada Winter/ }).click();
+  await page.getByRole("menuitem", { name: frame.signOut }).click();
+  await page.goto(`${server.named}/signin`);
+  await page.getByRole("heading", { name: session.signInTitle }).waitFor();
+});
+
+it("says so when the person stops there", async () => {
+  await leave();
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await page.waitForURL(`${server.named}/signin?error=cancelled`);
+  await expect.poll(() => page.getByRole("alert").innerText()).toContain(session.ssoErrors.cancelled);
+  expect(await open.context.cookies()).toEqual([]);
+});
+
+it("says so when the provider does not answer", async () => {
+  await provider.stop();
+  // Its description is kept for an hour: a new start of the server asks for it.
+  await server.end("SIGTERM");
+  await server.launch();
+  await page.reload();
+  await leave();
+  await page.waitForURL(`${server.named}/signin?error=provider_down`);
+  await expect.poll(() => page.getByRole("alert").innerText()).toContain(session.ssoErrors.provider_down);
+});
