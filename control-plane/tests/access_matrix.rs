@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use clinic::{ACTORS, Answer, Clinic, Installation};
 use control_plane::domain::consultation::StateName;
+use control_plane::http::aliases::{ALIASES, CHANGED_BY_GET};
 use control_plane::http::router::description;
 use uuid::Uuid;
 
@@ -121,6 +122,9 @@ fn routes() -> BTreeSet<String> {
         };
         routes.insert(Row::parse(&format!("? GET {path}")).route());
     }
+    let aliases = ALIASES.iter().map(|alias| format!("{} {}", alias.method, alias.path));
+    let refused = CHANGED_BY_GET.iter().map(|(path, _)| format!("GET {path}"));
+    routes.extend(aliases.chain(refused).map(|route| Row::parse(&format!("? {route}")).route()));
     routes.extend(PAGES.map(ToOwned::to_owned));
     routes
 }

@@ -1,6 +1,7 @@
 //! The HTTP API: one table of routes, one file of answers, handlers by resource.
 
 pub mod actor;
+pub mod aliases;
 pub mod bearer;
 pub mod export;
 pub mod json;

@@ -15,7 +15,7 @@ use super::routes::{
     events, health, invites, oidc, passkeys, passwords, patients, pictures, registrations, security_events,
     session, tokens, totp, transcripts, users, verifications,
 };
-use super::{openapi, refusals};
+use super::{aliases, openapi, refusals};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::signalling::socket;
@@ -68,8 +68,9 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), require_same_origin))
         .layer(from_fn(limit_time))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
-    Router::new()
-        .nest("/api/v1", api)
+    let api = Router::new().nest("/api/v1", api);
+    let aliases = aliases::routes(&api.clone().with_state(app.clone()));
+    api.merge(aliases)
         .merge(openapi::pages(openapi::complete(description)))
         .route("/ws/{consultation_id}/{user_id}", get(socket::upgrade_named))
         .route("/livez", get(health::live))
