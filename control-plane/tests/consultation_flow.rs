@@ -154,7 +154,8 @@ async fn two_doctors_accept_at_once_and_one_gets_it() {
     let (one, two) = tokio::join!(consultation.doctor.post(&path, json!({})), other.post(&path, json!({})));
     let mut codes = [one.status.as_u16(), two.status.as_u16()];
     codes.sort_unstable();
-    assert_eq!(codes, [200, 404], "{} {}", one.text, two.text);
+    // Whoever comes second finds it gone, or finds that it changed while they looked.
+    assert!(matches!(codes, [200, 404 | 409]), "{} {}", one.text, two.text);
 }
 
 #[tokio::test]
