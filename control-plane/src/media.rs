@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media_server::transcription::CaptionsStatus;
-use media_server::{Answer, MediaError, MediaServer, Negotiation, ParticipantId, RoomId, TrackId};
+use media_server::{Answer, MediaError, MediaServer, Negotiation, ParticipantId, RoomId, Tile, TrackId};
 use tokio::time::timeout;
 
 /// A media node answers within this, or it is taken for gone.
@@ -45,6 +45,11 @@ impl MediaNodes {
     pub async fn set_muted(&self, room: RoomId, track: TrackId, muted: bool) {
         let Self::Local(node) = self;
         in_time("set_muted", PATIENCE, node.set_muted(room, track, muted)).await;
+    }
+
+    pub async fn set_tiles(&self, room: RoomId, participant: ParticipantId, tiles: Vec<Tile>) {
+        let Self::Local(node) = self;
+        in_time("set_tiles", PATIENCE, node.set_tiles(room, participant, tiles)).await;
     }
 
     pub async fn set_captioned(&self, room: RoomId, participant: ParticipantId, captioned: bool) {

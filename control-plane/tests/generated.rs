@@ -30,6 +30,7 @@ fn messages(config: &Config) -> String {
         PublishLine,
         SubscribeLine,
         Offer,
+        ShownTile,
         ClientMessage,
         ParticipantKind,
         Presence,

@@ -68,11 +68,16 @@ async fn messages_that_break_the_rules_close_the_socket_with_a_reason() {
     let live = Live::start().await;
     let consultation = Consultation::active(&live.app).await;
     let oversize = json!({"type": "mute", "source": "x".repeat(70_000), "muted": true}).to_string();
+    let tile = json!({"participant": format!("par_{:032x}", 1), "source": "camera", "width": 1, "height": 1});
+    let too_many = json!({"type": "view", "tiles": vec![tile; 65]}).to_string();
     for bad in [
         "not json",
         r#"{"type":"dance"}"#,
         r#"{"type":"mute","source":"microphone","muted":true,"extra":1}"#,
         r#"{"type":"authenticate","version":1,"ticket":"again"}"#,
+        r#"{"type":"view","tiles":[{"participant":"par_x","source":"camera","width":1,"height":1}]}"#,
+        r#"{"type":"view","tiles":[{"participant":"par_x","source":"camera","width":-1,"height":1}]}"#,
+        &too_many,
         &oversize,
     ] {
         let (mut socket, _) = live.join(&consultation, &consultation.doctor).await;

@@ -3,12 +3,12 @@
 
 use media_server::transcription::{Caption, CaptionKind, CaptionsStatus};
 use media_server::{
-    MediaError, Negotiation, ParticipantId, Publication, QualityLevel, Source, Subscription, TrackId,
+    MediaError, Negotiation, ParticipantId, Publication, QualityLevel, Source, Subscription, Tile, TrackId,
 };
 
 use super::protocol::{
-    CaptionService, CaptionState, CaptionView, Offer, PublishLine, Quality, SignalError, SubscribeLine,
-    TrackSource,
+    CaptionService, CaptionState, CaptionView, Offer, PublishLine, Quality, ShownTile, SignalError,
+    SubscribeLine, TrackSource,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::transcript::{EntryState, NewCaption};
@@ -64,6 +64,17 @@ impl TryFrom<SubscribeLine> for Subscription {
     fn try_from(line: SubscribeLine) -> Result<Self, SignalError> {
         let participant: ParticipantId = line.participant.parse().map_err(|_| SignalError::OfferRefused)?;
         Ok(Self { mid: line.mid, track: TrackId { participant, source: line.source.into() } })
+    }
+}
+
+impl TryFrom<ShownTile> for Tile {
+    type Error = SignalError;
+
+    fn try_from(tile: ShownTile) -> Result<Self, SignalError> {
+        let participant: ParticipantId =
+            tile.participant.parse().map_err(|_| SignalError::MalformedMessage)?;
+        let track = TrackId { participant, source: tile.source.into() };
+        Ok(Self { track, width: tile.width, height: tile.height })
     }
 }
 

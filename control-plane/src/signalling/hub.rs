@@ -7,7 +7,7 @@ use media_server::{Answer, Grant, MediaError, Negotiation, RoomId, Source};
 use tokio::sync::{mpsc, oneshot};
 
 use super::call::{CallEvent, Work};
-use super::protocol::{ClientMessage, Offer, ServerMessage, SignalError};
+use super::protocol::{ClientMessage, Offer, ServerMessage, ShownTile, SignalError};
 use super::switchboard::{Opened, Seat, Switchboard, error_message};
 use super::tickets::TicketGrant;
 use crate::clock::Clock;
@@ -18,6 +18,9 @@ use crate::ids::{ConsultationId, TenantId};
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::store::Store;
+
+/// More pictures than anybody's screen shows.
+const MAX_TILES: usize = 64;
 
 /// Answered once every caption that the media node had sent before is kept.
 pub(super) type FlushRequest = oneshot::Sender<()>;
@@ -83,9 +86,19 @@ impl Hub {
                 let event = CallEvent::Mute { participant, source: source.into(), muted };
                 self.apply(seat.consultation, event).await;
             }
+            ClientMessage::View { tiles } => self.view(seat, tiles).await?,
             ClientMessage::Consent { captions } => self.consent(seat, captions).await,
             ClientMessage::Leave => self.apply(seat.consultation, CallEvent::Leave { participant }).await,
         }
+        Ok(())
+    }
+
+    async fn view(&self, seat: Seat, tiles: Vec<ShownTile>) -> Result<(), SignalError> {
+        if tiles.len() > MAX_TILES {
+            return Err(SignalError::MalformedMessage);
+        }
+        let tiles = tiles.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        self.shared.media.set_tiles(seat.room(), seat.participant, tiles).await;
         Ok(())
     }
 

@@ -51,6 +51,17 @@ pub struct Offer {
     pub subscribe: Vec<SubscribeLine>,
 }
 
+/// How large this participant's picture is on the screen, in device pixels; 0 by 0 when it cannot be seen.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ShownTile {
+    /// A participant id (`par_…`).
+    pub participant: String,
+    pub source: TrackSource,
+    pub width: u32,
+    pub height: u32,
+}
+
 /// From the browser.
 #[derive(Clone, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -76,6 +87,11 @@ pub enum ClientMessage {
     Mute {
         source: TrackSource,
         muted: bool,
+    },
+    /// What my screen shows, complete: nobody is sent more picture than they can see. A picture that is not listed is
+    /// sent as if it were large.
+    View {
+        tiles: Vec<ShownTile>,
     },
     /// May my words be captioned and kept in the transcript? Takes effect within a second, either way.
     Consent {

@@ -16,6 +16,8 @@ export interface ShownCaption {
 export interface Received {
   /** By the sender's participant id. */
   framesDecoded: Record<string, number>;
+  /** Lines of the last decoded frame, by `participant/source` like the above. */
+  frameHeight: Record<string, number>;
   audioEnergy: number;
   audioStreams: number;
 }
@@ -103,8 +105,8 @@ export class Person {
   async received(): Promise<Received> {
     return this.tab.evaluate(async () => {
       const root = document.querySelector<Element & { peerConnection?: RTCPeerConnection }>('[data-testid="call-root"]');
-      const received: Received = { framesDecoded: {}, audioEnergy: 0, audioStreams: 0 };
-      const statsOf = new Map<string, { framesDecoded?: number; kind: string }>();
+      const received: Received = { framesDecoded: {}, frameHeight: {}, audioEnergy: 0, audioStreams: 0 };
+      const statsOf = new Map<string, { framesDecoded?: number; frameHeight?: number; kind: string }>();
       for (const report of ((await root?.peerConnection?.getStats()) ?? new Map()).values()) {
         if (report.type !== "inbound-rtp") continue;
         statsOf.set(report.trackIdentifier, report);
@@ -115,8 +117,11 @@ export class Person {
       }
       for (const video of document.querySelectorAll<HTMLVideoElement>("video[data-participant]")) {
         const track = (video.srcObject as MediaStream | null)?.getVideoTracks()[0];
-        const frames = track && statsOf.get(track.id)?.framesDecoded;
-        if (frames) received.framesDecoded[`${video.dataset["participant"]}/${video.dataset["source"]}`] = frames;
+        const stats = track && statsOf.get(track.id);
+        if (!stats?.framesDecoded) continue;
+        const shown = `${video.dataset["participant"]}/${video.dataset["source"]}`;
+        received.framesDecoded[shown] = stats.framesDecoded;
+        received.frameHeight[shown] = stats.frameHeight ?? 0;
       }
       return received;
     });

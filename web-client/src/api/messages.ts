@@ -36,9 +36,18 @@ export type Offer = {
 request: number, sdp: string, publish: Array<PublishLine>, subscribe: Array<SubscribeLine>, };
 
 /**
+ * How large this participant's picture is on the screen, in device pixels; 0 by 0 when it cannot be seen.
+ */
+export type ShownTile = { 
+/**
+ * A participant id (`par_…`).
+ */
+participant: string, source: TrackSource, width: number, height: number, };
+
+/**
  * From the browser.
  */
-export type ClientMessage = { "type": "authenticate", version: number, ticket: string, } | { "type": "connect", offer: Offer, } | { "type": "renegotiate", offer: Offer, } | { "type": "negotiated", request: number, } | { "type": "mute", source: TrackSource, muted: boolean, } | { "type": "consent", captions: boolean, } | { "type": "leave" };
+export type ClientMessage = { "type": "authenticate", version: number, ticket: string, } | { "type": "connect", offer: Offer, } | { "type": "renegotiate", offer: Offer, } | { "type": "negotiated", request: number, } | { "type": "mute", source: TrackSource, muted: boolean, } | { "type": "view", tiles: Array<ShownTile>, } | { "type": "consent", captions: boolean, } | { "type": "leave" };
 
 /**
  * How someone takes part.

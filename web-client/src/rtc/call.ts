@@ -13,6 +13,7 @@ import { LocalMedia, type LocalSource, type LocalSources } from "./local";
 import type { Needs, Peer, RemoteMedia } from "./peer";
 import { Signalling, type TicketResult } from "./signalling";
 import type { ReceiveStats } from "./stats";
+import { View } from "./view";
 
 const STATS_EVERY_MS = 2_000;
 
@@ -65,14 +66,18 @@ export class Call {
   readonly #link: Link;
   readonly #local: LocalMedia;
   readonly #listeners = new Set<() => void>();
+  /** The pictures of others on this screen. */
+  readonly view: View;
   #participants = new Map<string, ParticipantView>();
   /** What the server was last told about each source of this session. */
   readonly #saidMuted = new Map<TrackSource, boolean>();
+  #saidView = "[]";
   #snapshot: CallSnapshot;
 
   constructor(options: CallOptions) {
     this.#options = options;
     const { signal } = this.#abort;
+    this.view = new View(() => this.#sayView(), signal);
     this.#local = new LocalMedia(options.choice, (source) => this.#localChanged(source), signal);
     this.#signalling = new Signalling({
       url: options.signalUrl,
@@ -198,6 +203,7 @@ export class Call {
     this.#options.onCaption({ type: "history", captions: message.captions });
     this.#signalling.send({ type: "consent", captions: this.#snapshot.consent });
     this.#saidMuted.clear();
+    this.#saidView = "[]";
     if (message.session_open) this.#sayMuted();
     this.#link.socketUp(iceServers, message.session_open);
   }
@@ -233,6 +239,7 @@ export class Call {
     for (const { source, track } of this.#needs().publish) void peer.replaceTrack(source, track);
     this.#update({ media: peer.remoteMedia(), peerConnection: peer.connection });
     this.#sayMuted();
+    this.#sayView();
   }
 
   #localChanged(source: TrackSource): void {
@@ -251,6 +258,14 @@ export class Call {
       if (!this.#link.peer.publishes(source) || this.#saidMuted.get(source) === muted) continue;
       if (this.#signalling.send({ type: "mute", source, muted })) this.#saidMuted.set(source, muted);
     }
+  }
+
+  /** Tells the server how large the others are shown, when that is news. */
+  #sayView(): void {
+    if (this.#link.peer?.opened !== true) return;
+    const tiles = this.view.tiles();
+    const said = JSON.stringify(tiles);
+    if (said !== this.#saidView && this.#signalling.send({ type: "view", tiles })) this.#saidView = said;
   }
 
   #stopScreen(): boolean {

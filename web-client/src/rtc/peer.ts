@@ -6,7 +6,16 @@
 import type { Offer, TrackSource } from "../api/messages";
 import { isCurrent, kindOf, type Line, planLines, type RemoteTrack } from "./lines";
 
-const MAX_BITRATE: Record<TrackSource, number> = { microphone: 64_000, camera: 1_700_000, screen: 2_500_000 };
+/** What is sent of each source. A camera sends three sizes, smallest first: each viewer gets what fits them. */
+const ENCODINGS: Record<TrackSource, readonly RTCRtpEncodingParameters[]> = {
+  microphone: [{ maxBitrate: 64_000 }],
+  camera: [
+    { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+    { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+    { rid: "f", maxBitrate: 1_700_000 },
+  ],
+  screen: [{ maxBitrate: 2_500_000 }],
+};
 
 interface ReceivingLine extends Line {
   transceiver: RTCRtpTransceiver;
@@ -113,7 +122,7 @@ export class Peer {
   #addSending(source: TrackSource, track: MediaStreamTrack | null): RTCRtpTransceiver {
     const transceiver = this.connection.addTransceiver(track ?? kindOf(source), {
       direction: "sendonly",
-      sendEncodings: [{ maxBitrate: MAX_BITRATE[source] }],
+      sendEncodings: ENCODINGS[source].map((encoding) => ({ ...encoding })),
     });
     if (kindOf(source) === "video") preferVp8(transceiver);
     return transceiver;

@@ -21,6 +21,7 @@ import { RemoteSound } from "./RemoteSound";
 import { SelfView } from "./SelfView";
 import { ShortcutsDialog } from "./ShortcutsDialog";
 import { Stage } from "./Stage";
+import { ViewContext } from "./view";
 import { useNames } from "./useNames";
 import { useShortcuts } from "./useShortcuts";
 
@@ -74,7 +75,9 @@ export function CallView({ call, snapshot, captions, consultationId }: CallViewP
         <main aria-label={t.call.stage} className="flex min-h-0 grow flex-col gap-2 px-2 sm:px-3">
           <h1 className="sr-only">{t.call.callTitle}</h1>
           <div className="relative min-h-0 grow">
-            <Stage snapshot={snapshot} />
+            <ViewContext value={call.view}>
+              <Stage snapshot={snapshot} />
+            </ViewContext>
             <SelfView snapshot={snapshot} />
             <Comings participants={snapshot.participants} you={snapshot.you} />
             {preferences.shown && snapshot.startedAt !== null && (

@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from "react";
+import { useContext, useEffect, useRef, useState } from "react";
 
 import type { TrackSource } from "../../api/messages";
 import { cx } from "../../lib/classes";
+import { ViewContext } from "./view";
 
 interface VideoViewProps {
   track: MediaStreamTrack;
@@ -21,9 +22,14 @@ export function VideoView(props: VideoViewProps) {
   const video = useRef<HTMLVideoElement>(null);
   // A phone held upright sends an upright picture: cropping it to a wide tile would cut the head off.
   const [upright, setUpright] = useState(false);
+  const view = useContext(ViewContext);
   useEffect(() => {
     if (video.current) video.current.srcObject = new MediaStream([track]);
   }, [track]);
+  useEffect(() => {
+    const element = video.current;
+    return element === null ? undefined : view?.watch(element, { participant, source });
+  }, [view, participant, source]);
   return (
     <video
       ref={video}
