@@ -49,12 +49,13 @@ impl Demand {
     }
 
     /// What probing is worth: the best layer that a visible picture could be shown in, even if its tile is small now;
-    /// a tile that grows shall not wait for the estimate. Before the first packet: what the web client sends.
+    /// a tile that grows shall not wait for the estimate. Not less than the web client's limit for it: an encoder
+    /// takes little for a picture that stands still, and everything once it moves.
     fn ambition(&self) -> u64 {
         let best = self.arriving().last();
         match (self.wanted, best) {
             (None, _) => 0,
-            (Some(_), Some(_)) => self.cost(best),
+            (Some(_), Some(layer)) => self.cost(best).max(layer.nominal_bitrate() * OVERHEAD / 100),
             (Some(wanted), None) => wanted.nominal_bitrate(),
         }
     }
@@ -213,6 +214,13 @@ mod tests {
     fn a_camera_that_pauses_keeps_its_layer() {
         let paused = demand(Source::Camera, Some(High), Some(Middle), &[]);
         assert_eq!(layers(3_000_000, &[paused]), [Some(Middle)]);
+    }
+
+    #[test]
+    fn a_picture_that_stands_still_is_probed_for_as_if_it_moved() {
+        let mut still = camera(Some(High), Some(High));
+        *still.rates.get_mut(High) = Some(300_000);
+        assert_eq!(allocate(1_000_000, 1, &[still]).desired, 1_926_000);
     }
 
     #[test]
