@@ -9,7 +9,7 @@ import type { DeviceKind } from "./devices";
 import type { CallEnd, CallFailure, Outcome } from "./failure";
 import { wantedTracks } from "./lines";
 import { Link } from "./link";
-import { LocalMedia, type LocalSource, type LocalSources } from "./local";
+import { isMuted, LocalMedia, type LocalSources, SOURCES } from "./local";
 import type { Needs, Peer, RemoteMedia } from "./peer";
 import { Signalling, type TicketResult } from "./signalling";
 import type { ReceiveStats } from "./stats";
@@ -71,7 +71,7 @@ export class Call {
   #participants = new Map<string, ParticipantView>();
   /** What the server was last told about each source of this session. */
   readonly #saidMuted = new Map<TrackSource, boolean>();
-  #saidView = "[]";
+  #saidView = "";
   #snapshot: CallSnapshot;
 
   constructor(options: CallOptions) {
@@ -135,17 +135,13 @@ export class Call {
     this.#finish({ kind: "ended", why: "left" });
   }
 
-  turn(kind: DeviceKind, on: boolean): Promise<void> {
-    return this.#local.turn(kind, on);
-  }
+  readonly turn = (kind: DeviceKind, on: boolean): Promise<void> => this.#local.turn(kind, on);
 
   chooseDevice(kind: DeviceKind, deviceId: string | null): Promise<void> {
     return this.#local.chooseDevice(kind, deviceId);
   }
 
-  deviceOf(kind: DeviceKind): string | null {
-    return this.#local.deviceOf(kind);
-  }
+  readonly deviceOf = (kind: DeviceKind): string | null => this.#local.deviceOf(kind);
 
   chooseOutput(output: string | null): void {
     this.#update({ output });
@@ -185,8 +181,7 @@ export class Call {
         else if (message.code === "media_failed") this.#link.sessionFailed();
         return;
       case "ended":
-        // The socket ends with this message, and `run` with the socket.
-        return;
+        return; // The socket ends with this message, and `run` with the socket.
     }
   }
 
@@ -203,7 +198,7 @@ export class Call {
     this.#options.onCaption({ type: "history", captions: message.captions });
     this.#signalling.send({ type: "consent", captions: this.#snapshot.consent });
     this.#saidMuted.clear();
-    this.#saidView = "[]";
+    this.#saidView = "";
     if (message.session_open) this.#sayMuted();
     this.#link.socketUp(iceServers, message.session_open);
   }
@@ -263,9 +258,9 @@ export class Call {
   /** Tells the server how large the others are shown, when that is news. */
   #sayView(): void {
     if (this.#link.peer?.opened !== true) return;
-    const tiles = this.view.tiles();
-    const said = JSON.stringify(tiles);
-    if (said !== this.#saidView && this.#signalling.send({ type: "view", tiles })) this.#saidView = said;
+    const message = { type: "view", tiles: this.view.tiles() } as const;
+    const said = JSON.stringify(message);
+    if (said !== this.#saidView && this.#signalling.send(message)) this.#saidView = said;
   }
 
   #stopScreen(): boolean {
@@ -302,11 +297,4 @@ export class Call {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
   }
-}
-
-const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen"];
-
-/** Nothing comes from it: switched off, or its device is missing (not: still opening). */
-export function isMuted({ on, track, problem }: LocalSource): boolean {
-  return !on || (track === null && problem !== null);
 }

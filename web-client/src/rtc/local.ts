@@ -170,3 +170,10 @@ export class LocalMedia {
     this.#onChange(source);
   }
 }
+
+export const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen"];
+
+/** Nothing comes from it: switched off, or its device is missing (not: still opening). */
+export function isMuted({ on, track, problem }: LocalSource): boolean {
+  return !on || (track === null && problem !== null);
+}

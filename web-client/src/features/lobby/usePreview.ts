@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { isMuted } from "../../rtc/call";
+import { isMuted } from "../../rtc/local";
 import type { Choice } from "../../rtc/choice";
 import type { DeviceKind } from "../../rtc/devices";
 import { LocalMedia, type LocalSources, OFF } from "../../rtc/local";
