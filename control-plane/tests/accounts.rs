@@ -106,6 +106,40 @@ async fn every_field_of_a_registration_is_checked_and_named() {
 }
 
 #[tokio::test]
+async fn the_clinics_rules_for_passwords_hold_wherever_one_is_set() {
+    let app = TestApp::start_with(|config| {
+        let accounts = &mut config.accounts;
+        accounts.password_min_chars = 8;
+        (accounts.password_upper, accounts.password_lower) = (true, true);
+        (accounts.password_digit, accounts.password_special) = (true, true);
+    })
+    .await;
+    let rules = app.anonymous().get("/api/v1/registrations/policy").await.expect(200)["password"].clone();
+    assert_eq!(rules, json!({"min_chars": 8, "upper": true, "lower": true, "digit": true, "special": true}));
+    let ada = app.person("ada@example.org", "Ada", Role::Patient).await;
+    for (password, wrong) in [
+        ("Rv7!gk", "needs 8 characters or more"),
+        ("rv7!gkwoe", "needs an upper-case letter"),
+        ("RV7!GKWOE", "needs a lower-case letter"),
+        ("Rvx!gkwoe", "needs a digit"),
+        ("Rv7xgkwoe", "needs a character that is neither letter nor digit"),
+    ] {
+        let mut body = registration("patient", "new@example.org");
+        body["password"] = json!(password);
+        let refused = app.anonymous().post(REGISTER, body).await.expect(422);
+        assert_eq!(refused["error"]["fields"]["password"], wrong);
+        let change = json!({"current": PASSWORD, "new": password});
+        let refused = ada.put("/api/v1/account/password", change).await.expect(422);
+        assert_eq!(refused["error"]["fields"]["new"], wrong);
+    }
+    let change = json!({"current": PASSWORD, "new": "Rv7!gkwoe"});
+    ada.put("/api/v1/account/password", change).await.expect(204);
+    let mut body = registration("patient", "new@example.org");
+    body["password"] = json!("Rv7!gkwoe");
+    app.anonymous().post(REGISTER, body).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_taken_address_answers_the_same_and_its_owner_is_told() {
     let mut server = MailServer::start().await;
     let app = with_mail(&server).await;

@@ -7,9 +7,11 @@ use std::io::Cursor;
 
 use axum::body::Body;
 use axum::http::{Method, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use control_plane::domain::user::Role;
 use image::{ImageFormat, Rgb, RgbImage};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Client, Consultation, TestApp};
 
 const ACCOUNT: &str = "/api/v1/account";
@@ -146,6 +148,22 @@ async fn a_patients_picture_is_for_those_who_were_in_a_consultation_with_them() 
         assert!(colour(sees, &of_doctor).await.is_some(), "everybody sees those who work here");
     }
     app.anonymous().get(&of_doctor).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_picture_goes_with_its_persons_data_and_with_its_person() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada@example.org", "Ada", Role::Patient).await;
+    let admin = app.person("root@example.org", "Root", Role::Admin).await;
+    let export = async || ada.get("/api/v1/account/export").await.expect(200)["account"]["picture"].clone();
+    assert_eq!(export().await, Value::Null);
+    put(&ada, png([0, 200, 0])).await.expect(204);
+    let own = address(&ada).await;
+    let (_, _, jpeg) = ada.fetch(&own).await;
+    assert_eq!(export().await, STANDARD.encode(&jpeg));
+    assert!(colour(&admin, &own).await.is_some());
+    ada.post("/api/v1/account/erase", json!({"confirm": "ada@example.org"})).await.expect(204);
+    assert!(colour(&admin, &own).await.is_none());
 }
 
 #[tokio::test]

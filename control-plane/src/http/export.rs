@@ -35,6 +35,8 @@ pub struct ExportedAccountView {
     pub created_at: Timestamp,
     pub email_verified_at: Option<Timestamp>,
     pub approved_at: Option<Timestamp>,
+    /// The profile picture: a JPEG file in base 64.
+    pub picture: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -135,6 +137,7 @@ impl From<Export> for ExportView {
                 created_at: export.created_at,
                 email_verified_at: export.user.email_verified_at,
                 approved_at: export.user.approved_at,
+                picture: export.picture.map(|jpeg| BASE64_STANDARD.encode(jpeg)),
                 user: export.user.into(),
             },
         }

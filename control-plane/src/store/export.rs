@@ -52,6 +52,8 @@ pub struct Export {
     pub at: Timestamp,
     pub user: User,
     pub created_at: Timestamp,
+    /// JPEG.
+    pub picture: Option<Vec<u8>>,
     pub devices: Vec<Device>,
     pub passkeys: Vec<Passkey>,
     pub consultations: Vec<ExportedConsultation>,
@@ -69,6 +71,7 @@ impl Tx {
             at: now,
             created_at: time(created.first().ok_or(StoreError::NotFound)?, "created_at")?,
             user: self.user(actor.user).await?,
+            picture: self.exported_picture(actor, now).await?,
             devices: self.devices(actor.user).await?,
             passkeys: self.passkeys(actor.user).await?,
             consultations: self.exported_consultations(actor, now).await?,
@@ -76,6 +79,18 @@ impl Tx {
             notices: self.exported_notices(actor).await?,
             trail: self.exported_trail(actor).await?,
         })
+    }
+
+    async fn exported_picture(
+        &mut self,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.picture(actor.user, actor, now).await {
+            Ok(picture) => Ok(Some(picture.body)),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn exported_consultations(

@@ -345,6 +345,8 @@ export type ExportedAccountView = {
   approved_at: Timestamp | null;
   created_at: Timestamp;
   email_verified_at: Timestamp | null;
+  /** The profile picture: a JPEG file in base 64. */
+  picture: string | null;
   user: UserView;
 };
 
