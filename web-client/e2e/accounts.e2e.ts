@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { access } from "../src/locales/en/access";
 import { account } from "../src/locales/en/account";
 import { consultation } from "../src/locales/en/consultation";
+import { admin } from "../src/locales/en/admin";
 import { errors } from "../src/locales/en/errors";
 import { frame } from "../src/locales/en/frame";
 import { session } from "../src/locales/en/session";
@@ -21,6 +22,7 @@ import { until } from "./support/until";
 
 const ADMIN = { name: "Ruth Root", email: "ruth@care.example", password: "rain over nine chimneys" };
 const ADA = { name: "Ada Lovelace", email: "ada@mail.example", password: "correct horse battery" };
+const DORA = { name: "Dr. Dora Stone", email: "dora@care.example", password: "nineteen quiet lamps" };
 const NEW_PASSWORD = "seven slow green trams";
 const PICTURE = fileURLToPath(new URL("../../docs/screenshot-call.png", import.meta.url));
 
@@ -84,16 +86,42 @@ it("makes the first administrator with the secret that the first start printed, 
   await typePassword(page, ADMIN.email, ADMIN.password);
   await accountMenu(page, ADMIN.name).waitFor();
   await look(page, "admin-home");
+
+  const { context, other } = await otherBrowser();
+  await other.goto(link);
+  await field(other, account.name).fill("Mallory");
+  await field(other, session.email).fill("mallory@mail.example");
+  await field(other, account.newPassword).fill(NEW_PASSWORD);
+  await button(other, account.setup).click();
+  await other.getByRole("alert").getByText(errors.secret_used.title).waitFor();
+  await look(other, "setup-again");
+  await context.close();
+});
+
+it("has the administrator make an account, whose person first chooses a password of their own", async () => {
+  await page.goto(`${server.url}/admin/users/new`);
+  await page.getByRole("radio", { name: admin.newRoles.doctor.title }).check();
+  await field(page, admin.name).fill(DORA.name);
+  await field(page, session.email).fill(DORA.email);
+  await field(page, admin.specialty).fill("Dermatology");
+  await button(page, admin.newCreate).click();
+  const first = await page.getByTestId("first-password").inputValue();
+  await look(page, "new-account");
   await signOut(ADMIN.name);
 
-  await page.goto("about:blank");
-  await page.goto(link);
-  await field(page, account.name).fill("Mallory");
-  await field(page, session.email).fill("mallory@mail.example");
-  await field(page, account.newPassword).fill(NEW_PASSWORD);
-  await button(page, account.setup).click();
+  await typePassword(page, DORA.email, first);
+  await heading(page, session.newPasswordTitle).waitFor();
+  await look(page, "first-sign-in");
+  await field(page, account.newPasswordAgain).fill(first);
+  await button(page, account.reset).click();
   await page.getByRole("alert").waitFor();
-  await look(page, "setup-again");
+  await field(page, account.newPasswordAgain).fill(DORA.password);
+  await button(page, account.reset).click();
+  await accountMenu(page, DORA.name).waitFor();
+  await signOut(DORA.name);
+  await typePassword(page, DORA.email, first);
+  await page.getByRole("alert").getByText(errors.wrong_credentials.title).waitFor();
+  expect(page.url()).toBe(`${server.url}/signin`);
 });
 
 it("signs a patient up, who confirms the address by mail", async () => {
