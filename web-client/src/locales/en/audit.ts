@@ -15,6 +15,7 @@ export const audit = {
     "user.erase": "erased an account",
     "picture.set": "changed a picture",
     "picture.read": "saw a picture",
+    "picture.remove": "removed a picture",
     "account.register": "registered",
     "account.verify_email": "confirmed an email address",
     "account.bootstrap": "set the clinic up",
