@@ -1,10 +1,10 @@
 //! Passwords: Argon2id with 19 MiB, two passes, one lane (OWASP's first choice), off the async threads. bcrypt is only
 //! checked, for hashes brought along from another system.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -13,7 +13,8 @@ use crate::domain::password::MAX_BYTES;
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// Verifications at once; with `QUEUED` waiting, memory stays below `RUNNING` × 19 MiB.
+const SALT_BYTES: usize = 16;
+/// Verifications at once; with `QUEUED` waiting, memory stays at `RUNNING` × 19 MiB.
 const RUNNING: usize = 4;
 /// Verifications that may wait; more are refused so that a flood of sign-ins cannot pile up.
 const QUEUED: usize = 64;
@@ -33,7 +34,8 @@ pub enum PasswordError {
 /// Hashes and checks passwords; cheap to clone.
 #[derive(Clone)]
 pub struct Passwords {
-    argon2: Argon2<'static>,
+    /// Those that are idle; at most [`RUNNING`] exist.
+    hashers: Arc<Mutex<Vec<Hasher>>>,
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
     /// Hash of a password nobody has: checked for unknown accounts, so that they take as long as known ones.
@@ -43,12 +45,11 @@ pub struct Passwords {
 impl Passwords {
     /// Takes one hash's time.
     pub fn new() -> Result<Self, PasswordError> {
-        let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|_| PasswordError::Stopped)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let nobody = secret::generate().map_err(|_| PasswordError::Stopped)?;
-        let dummy = hash_blocking(&argon2, nobody.as_bytes())?;
+        let mut hasher = Hasher::default();
+        let dummy = hasher.hash(nobody.as_bytes()).ok_or(PasswordError::Stopped)?;
         Ok(Self {
-            argon2,
+            hashers: Arc::new(Mutex::new(vec![hasher])),
             running: Arc::new(Semaphore::new(RUNNING)),
             admitted: Arc::new(Semaphore::new(RUNNING + QUEUED)),
             dummy: dummy.into(),
@@ -61,7 +62,7 @@ impl Passwords {
             return Err(PasswordError::Length);
         }
         let password = Zeroizing::new(password.to_owned());
-        self.run(move |argon2| hash_blocking(argon2, password.as_bytes())).await?
+        self.run(move |hasher| hasher.hash(password.as_bytes())).await?.ok_or(PasswordError::Stopped)
     }
 
     /// Whether `password` is the one behind `hash`. Without a hash (no such account) it works as long and says no.
@@ -79,9 +80,8 @@ impl Passwords {
         let too_long = password.len() > MAX_BYTES;
         let password = Zeroizing::new(if too_long { String::new() } else { password.to_owned() });
         let matches = self
-            .run(move |argon2| {
-                let matches =
-                    PasswordVerifier::<str>::verify_password(argon2, password.as_bytes(), &own).is_ok();
+            .run(move |hasher| {
+                let matches = hasher.verify(password.as_bytes(), &own).unwrap_or(false);
                 if !imported_left && !has_bcrypt {
                     return matches;
                 }
@@ -95,15 +95,19 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| PasswordError::Stopped)?;
-        let argon2 = self.argon2.clone();
+        let hashers = Arc::clone(&self.hashers);
         // The permits travel with the work: a caller who gives up does not free a place that is still in use.
         tokio::task::spawn_blocking(move || {
             let _permits = (admitted, running);
-            work(&argon2)
+            let idle = || hashers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut hasher = idle().pop().unwrap_or_default();
+            let outcome = work(&mut hasher);
+            idle().push(hasher);
+            outcome
         })
         .await
         .map_err(|_| PasswordError::Stopped)
@@ -126,8 +130,48 @@ pub fn can_import(hash: &str) -> bool {
     parts.get_cost() == 12
 }
 
-fn hash_blocking(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, PasswordError> {
-    argon2.hash_password(password).map(|hash| hash.to_string()).map_err(|_| PasswordError::Stopped)
+/// Argon2id with working memory that is used again: glibc keeps a freed block of this size with the thread that freed
+/// it, and there are hundreds of blocking threads.
+#[derive(Default)]
+struct Hasher {
+    memory: Vec<Block>,
+}
+
+impl Hasher {
+    /// `None`: no randomness, or no memory.
+    fn hash(&mut self, password: &[u8]) -> Option<String> {
+        let params = Params::new(MEMORY_KIB, PASSES, 1, None).ok()?;
+        let mut salt = [0; SALT_BYTES];
+        aws_lc_rs::rand::fill(&mut salt).ok()?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).ok()?,
+            salt: Salt::new(&salt).ok(),
+            hash: Some(self.derive(params, password, &salt)?),
+        };
+        Some(hash.to_string())
+    }
+
+    /// With the parameters that stand in `phc`; `None` when it is not a hash of ours.
+    fn verify(&mut self, password: &[u8], phc: &str) -> Option<bool> {
+        let hash = PasswordHash::new(phc).ok()?;
+        if hash.algorithm != Algorithm::Argon2id.ident() || hash.version != Some(Version::V0x13.into()) {
+            return None;
+        }
+        let computed = self.derive(Params::try_from(&hash).ok()?, password, hash.salt.as_ref()?)?;
+        // `Output` compares in constant time.
+        Some(computed == hash.hash?)
+    }
+
+    fn derive(&mut self, params: Params, password: &[u8], salt: &[u8]) -> Option<Output> {
+        self.memory.resize(params.block_count(), Block::new());
+        let mut buffer = [0; Output::MAX_LENGTH];
+        let out = buffer.get_mut(..params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2.hash_password_into_with_memory(password, salt, out, self.memory.as_mut_slice()).ok()?;
+        Output::new(out).ok()
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +194,26 @@ mod tests {
         assert!(!passwords.verify("correct horse battery", None, false).await.unwrap(), "no such account");
         assert!(!passwords.verify(&"x".repeat(100_000), Some(&hash), false).await.unwrap());
         assert!(!passwords.verify("correct horse battery", Some("not a hash"), false).await.unwrap());
+    }
+
+    /// 512 blocking threads would keep 19 MiB each.
+    #[tokio::test]
+    async fn memory_is_used_again() {
+        let passwords = Passwords::new().unwrap();
+        let hash = passwords.hash("correct horse battery").await.unwrap();
+        let before = resident_kib();
+        let checks = (0..RUNNING + QUEUED).map(|_| passwords.verify("wrong", Some(&hash), false));
+        let answers: Vec<_> = checks.collect::<FuturesUnordered<_>>().collect().await;
+        assert!(answers.into_iter().all(|answer| !answer.unwrap()));
+        let (grown, limit) = (resident_kib().saturating_sub(before), (RUNNING + 1) as u64 * 20 * 1024);
+        assert!(grown < limit, "{grown} KiB for {} checks", RUNNING + QUEUED);
+        assert!(passwords.hashers.lock().unwrap().len() <= RUNNING);
+    }
+
+    fn resident_kib() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
     #[tokio::test]
