@@ -19,6 +19,7 @@ export interface Received {
   /** Lines of the last decoded frame, by `participant/source` like the above. */
   frameHeight: Record<string, number>;
   audioEnergy: number;
+  audioPackets: number;
   audioStreams: number;
 }
 
@@ -105,13 +106,14 @@ export class Person {
   async received(): Promise<Received> {
     return this.tab.evaluate(async () => {
       const root = document.querySelector<Element & { peerConnection?: RTCPeerConnection }>('[data-testid="call-root"]');
-      const received: Received = { framesDecoded: {}, frameHeight: {}, audioEnergy: 0, audioStreams: 0 };
+      const received: Received = { framesDecoded: {}, frameHeight: {}, audioEnergy: 0, audioPackets: 0, audioStreams: 0 };
       const statsOf = new Map<string, { framesDecoded?: number; frameHeight?: number; kind: string }>();
       for (const report of ((await root?.peerConnection?.getStats()) ?? new Map()).values()) {
         if (report.type !== "inbound-rtp") continue;
         statsOf.set(report.trackIdentifier, report);
         if (report.kind === "audio" && report.totalSamplesReceived > 0) {
           received.audioStreams += 1;
+          received.audioPackets += report.packetsReceived ?? 0;
           received.audioEnergy += report.totalAudioEnergy ?? 0;
         }
       }
