@@ -60,10 +60,11 @@ impl Store {
         let transaction = match self.engine {
             Engine::Sqlite => self.pool.begin().await?,
             Engine::Postgres => {
-                self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                self.pool.begin_with(super::entering(begin, tenant)).await?
             }
         };
-        self.enter(tenant, transaction, None, ticket).await
+        Ok(self.enter(tenant, transaction, None, ticket))
     }
 
     /// Entries that go with no other write, at once.

@@ -44,7 +44,7 @@ use std::str::FromStr;
 use std::sync::{Arc, RwLock};
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyPool, Row, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -176,6 +176,11 @@ pub struct Store {
 // First in every transaction on PostgreSQL: row-level security shows that clinic's rows alone, until it ends.
 const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
 
+/// `begin` and [`SET_TENANT`] in one round trip. An id is made of letters, digits and underscores.
+fn entering(begin: &str, tenant: TenantId) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"))
+}
+
 impl Store {
     /// The first clinic: what the command line and the demonstration work on.
     #[must_use]
@@ -199,29 +204,29 @@ impl Store {
         let transaction = match self.engine {
             // Without IMMEDIATE a transaction that reads before it writes fails when another one writes meanwhile.
             Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Engine::Postgres => self.pool.begin().await?,
+            Engine::Postgres => self.pool.begin_with(entering("BEGIN", tenant)).await?,
         };
-        self.enter(tenant, transaction, turn, ticket).await
+        Ok(self.enter(tenant, transaction, turn, ticket))
     }
 
     /// A transaction in one tenant that only reads: it waits for no writer. Its [`Tx::commit`] writes the audit entry.
     pub async fn read(&self, tenant: TenantId) -> Result<Tx, StoreError> {
         let ticket = self.keys.ticket();
-        let transaction = self.pool.begin().await?;
-        self.enter(tenant, transaction, None, ticket).await
+        let transaction = match self.engine {
+            Engine::Sqlite => self.pool.begin().await?,
+            Engine::Postgres => self.pool.begin_with(entering("BEGIN", tenant)).await?,
+        };
+        Ok(self.enter(tenant, transaction, None, ticket))
     }
 
-    async fn enter(
+    fn enter(
         &self,
         tenant: TenantId,
-        mut transaction: Transaction<'static, Any>,
+        transaction: Transaction<'static, Any>,
         turn: Option<OwnedSemaphorePermit>,
         ticket: Ticket,
-    ) -> Result<Tx, StoreError> {
-        if self.engine == Engine::Postgres {
-            sqlx::query(SET_TENANT).bind(tenant.to_string()).execute(&mut *transaction).await?;
-        }
-        Ok(Tx {
+    ) -> Tx {
+        Tx {
             transaction,
             tenant,
             store: self.clone(),
@@ -230,7 +235,7 @@ impl Store {
             ticket,
             appended: 0,
             turn,
-        })
+        }
     }
 
     /// Returns when a commit did not reach the disk. Trying again could report as written what is not (fsync drops the

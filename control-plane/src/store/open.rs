@@ -24,6 +24,9 @@ const WRITERS: usize = 5;
 /// A request that finds no connection for this long is answered 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A connection that was used more recently is taken to be alive.
+const ASK_AFTER: Duration = Duration::from_secs(1);
+
 /// `synchronous=FULL`: what was acknowledged survives a power cut. `secure_delete`: what is deleted is overwritten.
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
      PRAGMA busy_timeout = 5000; PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF; \
@@ -117,11 +120,20 @@ pub(super) async fn connect(url: &str, engine: Engine) -> Result<AnyPool, StoreE
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| prepare(connection, engine))
-        // On a full disk SQLite undoes a transaction by itself, and sqlx goes on believing that it is in one.
-        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| Box::pin(is_usable(connection, meta.idle_for)))
         .connect(url)
         .await?;
     Ok(pool)
+}
+
+/// On a full disk `SQLite` undoes a transaction by itself, and sqlx goes on believing that it is in one. A server that
+/// was restarted is noticed without a round trip before every transaction.
+async fn is_usable(connection: &mut AnyConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle >= ASK_AFTER {
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// What only one engine has: triggers on SQLite; triggers and row-level security on PostgreSQL. Idempotent.

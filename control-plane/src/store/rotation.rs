@@ -14,13 +14,16 @@ use crate::domain::audit::{Action, Agent, AuditEntry};
 use crate::domain::time::Timestamp;
 use crate::ids::{TenantId, UserId};
 
-/// Keys of one transaction. Bounded by the number of parameters in a statement, and by how long others wait.
-const BATCH: usize = 4_000;
+/// Keys of one transaction: bounded by how long others wait.
+const BATCH: usize = 2_000;
+/// Keys of one statement: `SQLite` looks a parameter up among all those before it.
+const STATEMENT: usize = 100;
 /// A request that began before a new version wrapped may still be making a key with the old one; none lives longer.
 pub const SETTLING: Duration = Duration::from_mins(1);
 
 const OLD: &str = "SELECT patient_id, version, master_version, wrapped FROM patient_keys
-                    WHERE tenant_id = $1 AND master_version < $2 LIMIT $3";
+                    WHERE tenant_id = $1 AND patient_id >= $4 AND master_version < $2
+                    ORDER BY patient_id LIMIT $3";
 const OLD_TENANT_KEY: &str =
     "SELECT master_version, wrapped FROM tenant_keys WHERE tenant_id = $1 AND master_version < $2";
 const UPDATE_TENANT_KEY: &str =
@@ -92,14 +95,14 @@ impl Store {
         for tenant in self.tenants().await? {
             let before = rewrapped;
             rewrapped += self.rewrap_tenant_key(tenant, version).await?;
+            let mut from = String::new();
             loop {
                 let began = Instant::now();
-                let count = self.rewrap_some(tenant, version).await?;
-                rewrapped += count as u64;
+                let people = self.rewrap_some(tenant, version, &from).await?;
+                rewrapped += people.len() as u64;
                 progress(rewrapped);
-                if count < BATCH {
-                    break;
-                }
+                let Some(last) = people.last().filter(|_| people.len() == BATCH) else { break };
+                from = last.to_string();
                 if self.engine == Engine::Sqlite {
                     // Its other writers poll for the lock: they get as much of the time as this does.
                     tokio::time::sleep(began.elapsed()).await;
@@ -187,16 +190,24 @@ impl Store {
         Ok(1)
     }
 
-    async fn rewrap_some(&self, tenant: TenantId, version: u32) -> Result<usize, StoreError> {
+    /// In the order of the people's ids, beginning with the one that was in the middle: without it each batch would
+    /// first pass over all that is done. Returns whose keys they are.
+    async fn rewrap_some(
+        &self,
+        tenant: TenantId,
+        version: u32,
+        from: &str,
+    ) -> Result<Vec<UserId>, StoreError> {
         let mut tx = self.begin(tenant).await?;
         let rows = sqlx::query(OLD)
             .bind(tenant.to_string())
             .bind(i64::from(version))
             .bind(BATCH as i64)
+            .bind(from)
             .fetch_all(&mut *tx.transaction)
             .await?;
         if rows.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let people: Vec<UserId> =
             rows.iter().map(|row| parsed(row, "patient_id")).collect::<Result<_, _>>()?;
@@ -205,37 +216,48 @@ impl Store {
         let keys = self.keys.rewrap(old.collect::<Result<_, StoreError>>()?, version).await?;
         tx.update_person_keys(&people, keys).await?;
         tx.keep().await?;
-        Ok(rows.len())
+        Ok(people)
     }
 }
 
 impl Tx {
-    /// One statement for the whole batch; a row that is gone meanwhile stays gone.
+    /// A row that is gone meanwhile stays gone.
     async fn update_person_keys(
         &mut self,
         people: &[UserId],
         keys: Vec<WrappedKey>,
     ) -> Result<(), StoreError> {
-        // The columns of a VALUES list are called column1, column2, … by both engines.
-        let mut sql = String::from(
-            "UPDATE patient_keys SET master_version = v.column3, wrapped = v.column4 FROM (VALUES ",
-        );
-        for row in 0..keys.len() {
-            let first = row * 4 + 2;
-            let comma = if row == 0 { "" } else { "," };
-            sql += &format!("{comma}(${first},${},${},${})", first + 1, first + 2, first + 3);
+        let mut rows = people.iter().zip(keys);
+        let mut left = rows.len();
+        while left > 0 {
+            let some = left.min(STATEMENT);
+            // The text is made of numbers alone.
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(update(some))).bind(self.tenant.to_string());
+            for (person, key) in rows.by_ref().take(some) {
+                query = query
+                    .bind(person.to_string())
+                    .bind(i64::from(key.version))
+                    .bind(i64::from(key.master_version))
+                    .bind(key.bytes);
+            }
+            query.execute(&mut *self.transaction).await?;
+            left -= some;
         }
-        sql += ") AS v WHERE patient_keys.tenant_id = $1 AND patient_keys.patient_id = v.column1
-                   AND patient_keys.version = v.column2";
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.tenant.to_string());
-        for (person, key) in people.iter().zip(keys) {
-            query = query
-                .bind(person.to_string())
-                .bind(i64::from(key.version))
-                .bind(i64::from(key.master_version))
-                .bind(key.bytes);
-        }
-        query.execute(&mut *self.transaction).await?;
         Ok(())
     }
+}
+
+/// Re-wraps so many rows of `patient_keys`.
+fn update(rows: usize) -> String {
+    let row = |row: usize| {
+        let first = row * 4 + 2;
+        format!("(${first},${},${},${})", first + 1, first + 2, first + 3)
+    };
+    let rows = (0..rows).map(row).collect::<Vec<_>>().join(",");
+    // The columns of a VALUES list are called column1, column2, … by both engines.
+    format!(
+        "UPDATE patient_keys SET master_version = v.column3, wrapped = v.column4 FROM (VALUES {rows}) AS v
+          WHERE patient_keys.tenant_id = $1 AND patient_keys.patient_id = v.column1
+            AND patient_keys.version = v.column2"
+    )
 }
