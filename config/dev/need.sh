@@ -13,7 +13,7 @@ node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 |
 
 # command -> Debian package. cmake and g++ compile Opus and whisper.cpp; the rest runs the tests in a browser.
 wanted=(cmake:cmake g++:g++ git:git)
-[[ ${1:-build} == test ]] && wanted+=(chromium:chromium firefox-esr:firefox-esr ffmpeg:ffmpeg)
+[[ ${1:-build} == test ]] && wanted+=(chromium:chromium firefox-esr:firefox-esr ffmpeg:ffmpeg sqlite3:sqlite3)
 [[ ${1:-build} == bench ]] && wanted+=(janus:janus ip:iproute2 unshare:util-linux)
 
 missing=()

@@ -1,12 +1,7 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { violations } from "./support/axe";
 import { type OpenBrowser, openChromium } from "./support/browser";
 import { joinBoth, openScene, type Scene } from "./support/call";
-
-declare const axe: { run(options: object): Promise<AxeResults> };
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let scene: Scene;
 let stranger: OpenBrowser;
@@ -49,12 +44,3 @@ it("the transcript has no accessibility violation", async () => {
   await patient.page.locator('[data-testid="transcript-entry"]').first().waitFor();
   expect(await violations(patient.page)).toEqual([]);
 });
-
-/** One line per violation: rule and the elements that break it. */
-async function violations(page: OpenBrowser["page"]): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { violations: found } = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] });
-    return found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
-  });
-}

@@ -29,9 +29,10 @@ export function LicenceForm() {
       send(file, { onSuccess: () => toast({ tone: "ok", text: t.access.licenceDone }) });
     }
   };
-  const refused = handIn.error && t.errors[codeOf(handIn.error)];
-  const unfit = attempt > 0 ? wrong : null;
-  const message = unfit ?? (refused && `${refused.title}. ${refused.action}`);
+  const refused = handIn.error && codeOf(handIn.error);
+  // The server looks into the file, not at its name.
+  const unfit = refused === "invalid_input" ? t.access.licenceWrong : attempt > 0 ? wrong : null;
+  const message = unfit ?? (refused && `${t.errors[refused].title}. ${t.errors[refused].action}`);
   return (
     <form noValidate onSubmit={submit} className="flex flex-col gap-5">
       <ErrorSummary

@@ -36,6 +36,17 @@ it("tells in sentences who opened the record, page by page", async () => {
   expect(screen.queryByRole("button", { name: t.ui.more })).not.toBeInTheDocument();
 });
 
+it("says what happened again and again once, with how often", async () => {
+  const line = { at: Date.now(), actor: null, role: "", action: "consultation.list", purpose: "TREAT", outcome: "done" };
+  const items = [line, { ...line, at: line.at - 1 }, { ...line, outcome: "denied" }, line];
+  server.answer(LOG, { body: { items, next: null } });
+  renderPage(<RequireSession />, "/", <AccessLog />);
+  const lines = await screen.findAllByRole("listitem");
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toHaveTextContent(`for treatment, ${t.audit.times(2)}.`);
+  expect(lines[2]).toHaveTextContent("for treatment.");
+});
+
 it("says what will stand here while nobody has opened the record", async () => {
   server.answer(LOG, { body: { items: [], next: null } });
   renderPage(<RequireSession />, "/", <AccessLog />);

@@ -35,10 +35,13 @@ function Days({ entries }: { entries: AccessView[] }) {
       </EmptyState>
     );
   }
-  const days = new Map<string, AccessView[]>();
+  const days = new Map<string, Deed[]>();
   for (const entry of entries) {
     const name = day(entry.at, now);
-    days.set(name, [...(days.get(name) ?? []), entry]);
+    const lines = days.get(name) ?? [];
+    const last = lines.at(-1);
+    if (last && isSame(last.entry, entry)) last.times += 1;
+    else days.set(name, [...lines, { entry, times: 1 }]);
   }
   return (
     <div className="flex flex-col gap-6">
@@ -47,7 +50,7 @@ function Days({ entries }: { entries: AccessView[] }) {
           <h3 className="text-sm font-semibold text-ink-soft first-letter:uppercase">{name}</h3>
           <ul className="flex flex-col gap-2" data-testid="access-log">
             {lines.map((line, index) => (
-              <Line key={`${line.at} ${index}`} line={line} />
+              <Line key={`${line.entry.at} ${index}`} line={line} />
             ))}
           </ul>
         </div>
@@ -56,7 +59,20 @@ function Days({ entries }: { entries: AccessView[] }) {
   );
 }
 
-function Line({ line: { at, actor, role, action, purpose, outcome } }: { line: AccessView }) {
+/** One line: the same again and again, such as a page that looks for news by itself, stands there once. */
+interface Deed {
+  /** The newest. */
+  entry: AccessView;
+  times: number;
+}
+
+function isSame(a: AccessView, b: AccessView): boolean {
+  const what = ({ actor, role, action, purpose, outcome }: AccessView) => [actor?.id, role, action, purpose, outcome].join();
+  return what(a) === what(b);
+}
+
+function Line({ line: { entry, times } }: { line: Deed }) {
+  const { at, actor, role, action, purpose, outcome } = entry;
   const { id } = useUser();
   const who = actor === null ? (role === "" ? t.audit.server : t.audit.somebody) : actor.id === id ? t.audit.you : actor.name;
   return (
@@ -65,7 +81,8 @@ function Line({ line: { at, actor, role, action, purpose, outcome } }: { line: A
         {clockTime(at)}
       </time>
       <p>
-        <span className="font-semibold">{who}</span> {deed(action, outcome)}, {purposeWords(purpose)}.
+        <span className="font-semibold">{who}</span> {deed(action, outcome)}, {purposeWords(purpose)}
+        {times > 1 && `, ${t.audit.times(times)}`}.
       </p>
     </li>
   );

@@ -158,6 +158,7 @@ export const admin = {
   /** By the kind of the event. A kind without words is shown by its name. */
   eventKinds: {
     brute_force: "Many wrong passwords",
+    lockout: "An account was locked after wrong passwords",
     role_probing: "Many refused requests",
     mass_reads: "Many records read in a short time",
     off_hours_break_glass: "Emergency access at an unusual hour",

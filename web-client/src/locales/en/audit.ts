@@ -17,6 +17,8 @@ export const audit = {
     "picture.read": "saw a picture",
     "picture.remove": "removed a picture",
     "account.register": "registered",
+    "account.ask_verification": "asked for a link to confirm an email address",
+    "account.offer_bootstrap": "made the secret for the first administrator",
     "account.verify_email": "confirmed an email address",
     "account.bootstrap": "set the clinic up",
     "password.change": "changed a password",
@@ -29,6 +31,7 @@ export const audit = {
     "session.confirm": "proved who they are again",
     "session.end": "signed out",
     "session.revoke": "ended a session",
+    "totp.begin": "began to set up an authenticator app",
     "totp.enrol": "set up an authenticator app",
     "totp.remove": "turned an authenticator app off",
     "recovery.make": "made recovery codes",
@@ -81,7 +84,7 @@ export const audit = {
     "key.rotate": "rotated the keys",
     "backup.create": "made a backup",
     "backup.restore": "restored a backup",
-    "request.refuse": "was refused",
+    "request.refuse": "made a request",
   },
   /** By PurposeOfUse code of HL7 v3. */
   purposes: {
@@ -92,6 +95,7 @@ export const audit = {
     HOPERAT: "to run the clinic",
     PATRQT: "at the patient's request",
   },
+  times: (count: number) => `${count} times`,
   outcomes: { done: "Done", denied: "Refused", failed: "Failed" },
   /** After an action that did not happen. */
   notDone: { denied: "(refused)", failed: "(failed)" },

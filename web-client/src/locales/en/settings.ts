@@ -8,7 +8,7 @@ export const settings = {
 
   // It is you.
   confirmTitle: "Is it you?",
-  confirmText: "This changes how your account is protected or what is in it. Prove once more who you are; it then lasts five minutes.",
+  confirmText: "This step needs to be yours. Prove once more who you are; it then lasts five minutes.",
   confirmPassword: "Your password",
   confirmUseCode: "Use a code from the authenticator app instead",
   confirmUsePassword: "Use the password instead",

@@ -1,0 +1,89 @@
+/** The audit trail as the administrator reads it, and as anybody can check it. */
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Download, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { trail } from "../src/locales/en/trail";
+import { button, type Clinic, field, judge, openClinic } from "./support/clinic";
+import { Person } from "./support/person";
+import { BINARY } from "./support/server";
+import { until } from "./support/until";
+
+let clinic: Clinic;
+beforeAll(async () => {
+  clinic = await openClinic();
+  const { server, maya, jonas } = clinic;
+  const { user } = await new Person(jonas.page, server).api<{ user: { id: string } }>("GET", "/session");
+  const doctor = new Person(maya.page, server);
+  await doctor.signIn(maya);
+  await doctor.ask("GET", `/patients/${user.id}`); // Refused.
+  await doctor.api("POST", "/session/confirm", { password: maya.password });
+  await doctor.api("POST", `/patients/${user.id}/break-glass`, { reason: "Found unconscious at home." });
+});
+afterAll(() => clinic?.close());
+
+it("the trail is narrowed by what was done, by whom, to whose data and how it ended", async () => {
+  const { server, ruth, maya, jonas } = clinic;
+  const page = ruth.page;
+  await page.goto(`${server.url}/admin/audit`);
+  await page.getByTestId("audit-row").first().waitFor();
+  await page.getByText(trail.filters, { exact: true }).click();
+  await judge(page, "audit");
+  await field(page, trail.action).selectOption("break_glass.open");
+  await until("the one emergency access", async () => (await rows(page)).length === 1);
+  expect((await rows(page))[0]).toContain(`${maya.name} (Doctor) opened the record, data of ${jonas.name}, with emergency access.`);
+  await button(page, trail.onlyBy(maya.name)).click();
+  await field(page, trail.action).selectOption("");
+  await field(page, trail.outcome).selectOption("denied");
+  await until("what Maya was refused", async () => {
+    const shown = await rows(page);
+    return shown.length > 0 && shown.every((row) => row.startsWith(maya.name) && row.includes("(refused)"));
+  });
+  expect(await page.getByTestId("audit-sentence").textContent()).toContain(maya.name);
+  await judge(page, "audit-filtered");
+  await button(page, trail.reset).click();
+  await field(page, trail.patient).fill("Jon");
+  const found = page.locator("datalist option").filter({ hasText: jonas.name });
+  await until("Jonas to be found", async () => (await found.count()) > 0);
+});
+
+it("the trail proves one entry in the browser, and the proof holds on another machine", async () => {
+  const { server, ruth } = clinic;
+  const page = ruth.page;
+  await page.goto(`${server.url}/admin/audit?period=all&action=break_glass.open`);
+  await button(page, new RegExp(trail.proven)).first().click();
+  await page.getByTestId("audit-proof").getByText(trail.proofGoodTitle).waitFor();
+  await judge(page, "audit-proof");
+  const saved = page.waitForEvent("download");
+  await button(page, trail.proofDownload).click();
+  expect(await checked(await saved, (text) => text)).toBe(0);
+  expect(await checked(await saved, (text) => text.replace("break_glass.open", "break_glass.end"))).toBe(1);
+});
+
+it("the trail is exported to a file that the command line checks, and one changed letter is found", async () => {
+  const { server, ruth } = clinic;
+  const page = ruth.page;
+  await page.goto(`${server.url}/admin/audit?period=all`);
+  const saved = page.waitForEvent("download");
+  await button(page, trail.exportJson).click();
+  const file = await saved;
+  expect(file.suggestedFilename()).toBe(trail.exportFile("ndjson"));
+  expect(await checked(file, (text) => text)).toBe(0);
+  expect(await checked(file, (text) => text.replace('"break_glass.open"', '"break_glass.end"'))).toBe(1);
+  const csv = page.waitForEvent("download");
+  await button(page, trail.exportCsv).click();
+  const lines = readFileSync(await (await csv).path(), "utf8").trim().split("\n");
+  expect(lines.filter((line) => line.includes("audit.export")), "both exports are in it").toHaveLength(2);
+});
+
+const rows = (page: Page) => page.getByTestId("audit-row").locator("p:first-child").allTextContents();
+
+/** How `auscult audit check` ends, with nothing but the file, changed like this, and the public key. */
+async function checked(file: Download, change: (text: string) => string): Promise<number | null> {
+  const { server } = clinic;
+  const copy = join(server.folder, "exported");
+  writeFileSync(copy, change(readFileSync(await file.path(), "utf8")));
+  const key = join(server.folder, "data", "checkpoints", "audit.pub");
+  return spawnSync(BINARY, ["audit", "check", copy, "--key", key], { cwd: server.folder }).status;
+}
