@@ -23,6 +23,7 @@ pub mod media;
 pub mod metrics;
 pub mod model;
 pub mod oidc;
+pub mod origin;
 pub mod picture;
 pub mod security;
 pub mod signalling;

@@ -286,3 +286,21 @@ async fn a_deactivated_person_stays_out_with_a_passkey_too() {
     sqlx::query("UPDATE users SET deactivated_at = 1").execute(&pool).await.unwrap();
     sign_in(&app, &mut authenticator).await.refused(401, "unauthenticated");
 }
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_to_wait_and_forgiven_once_signed_in() {
+    let app = TestApp::start().await;
+    let (_, mut authenticator) = patient_with_passkey(&app).await;
+    for _ in 0..28 {
+        ask(&app).await;
+    }
+    sign_in(&app, &mut authenticator).await.expect(200);
+    for _ in 0..30 {
+        ask(&app).await;
+    }
+    let reply = app.anonymous().post(ASK, json!({})).await;
+    assert!(reply.headers[header::RETRY_AFTER].to_str().unwrap().parse::<u32>().unwrap() >= 1);
+    reply.refused(429, "too_many_requests");
+    let elsewhere = Client { address: "192.0.2.2".into(), ..app.anonymous() };
+    elsewhere.post(ASK, json!({})).await.expect(200);
+}

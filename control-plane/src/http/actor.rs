@@ -9,7 +9,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::bearer::{Bearer, access_token};
-use super::layers::{authority, name_of};
 use super::refusals;
 use crate::app::App;
 use crate::domain::access::Actor;
@@ -17,6 +16,7 @@ use crate::domain::session::{Must, SecondFactor, SessionLimits, obligations};
 use crate::domain::user::User;
 use crate::error::ApiError;
 use crate::ids::TenantId;
+use crate::origin::{authority, name_of};
 use crate::store::LiveSession;
 
 pub const CSRF_HEADER: &str = "x-csrf-token";

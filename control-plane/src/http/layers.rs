@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::views::{ErrorBody, ErrorView};
+use crate::origin::origin;
 
 /// Largest request body.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -108,29 +109,6 @@ fn is_same_origin(app: &App, uri: &Uri, headers: &HeaderMap) -> bool {
     let from = headers.get(header::ORIGIN);
     site && from
         .is_none_or(|from| origin(app, uri, headers).is_some_and(|own| own.as_bytes() == from.as_bytes()))
-}
-
-/// `https://…` as the browser knows the clinic that the request is for: configured, else from the request.
-#[must_use]
-pub fn origin(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<String> {
-    let authority = authority(uri, headers);
-    let configured = &app.config.http.public_url;
-    if configured.is_empty() {
-        return authority.map(|authority| format!("https://{authority}"));
-    }
-    let clinic = app.store.clinic_of(name_of(&authority.unwrap_or_default()));
-    Some(app.store.origin_of(clinic, configured))
-}
-
-/// Host and port that the request is for.
-pub(super) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<String> {
-    let authority = uri.authority().map(ToString::to_string);
-    authority.or_else(|| Some(headers.get(header::HOST)?.to_str().ok()?.to_owned()))
-}
-
-/// The host without its port. An IPv6 literal keeps its brackets; no clinic is named by one.
-pub(super) fn name_of(authority: &str) -> &str {
-    authority.rsplit_once(':').map_or(authority, |(name, _)| name)
 }
 
 /// An unknown path of the API, or a method that a known one does not have.

@@ -20,7 +20,7 @@ use super::switchboard::{Opened, Outgoing, Seat, error_message};
 use super::tickets::TicketGrant;
 use crate::app::App;
 use crate::domain::session::Revocation;
-use crate::http::layers::origin;
+use crate::origin::origin;
 
 const MAX_MESSAGE: usize = 64 * 1024;
 const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(3);

@@ -12,10 +12,10 @@ use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::consultation::{InvalidTransition, StateName};
 use crate::error::ApiError;
 use crate::http::json::Body;
-use crate::http::layers::origin;
 use crate::http::routes::consultations::ConsultationPath;
 use crate::http::views::{CreateInvite, ErrorBody, InviteView};
 use crate::ids::ConsultationId;
+use crate::origin::origin;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

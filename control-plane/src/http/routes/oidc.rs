@@ -20,13 +20,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, normalise_email};
 use crate::error::ApiError;
 use crate::http::actor::cookie;
-use crate::http::layers::origin;
 use crate::http::path::{IdPath, Search};
 use crate::http::pending::{LIFETIME, Pending};
 use crate::http::sign_in::{Visitor, new_session};
 use crate::http::views::ErrorBody;
 use crate::ids::{TenantId, UserId};
 use crate::oidc::{Departure, Provider, Return};
+use crate::origin::origin;
 use crate::store::{Credentials, NewUser, StoreError};
 
 const COOKIE: &str = "__Host-auscult_oidc";

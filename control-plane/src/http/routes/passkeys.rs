@@ -22,11 +22,11 @@ use crate::domain::user::User;
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
-use crate::http::layers::origin;
 use crate::http::pending::Pending;
 use crate::http::sign_in::{Cookies, Visitor, open_session};
 use crate::http::views::{ErrorBody, SessionView};
 use crate::ids::{PasskeyId, TenantId, UserId};
+use crate::origin::origin;
 use crate::store::{Passkey, Tx};
 
 /// A person has at most so many.
@@ -121,6 +121,9 @@ pub async fn ask(
     party: RelyingParty,
 ) -> Result<Json<PasskeyChallengeView>, ApiError> {
     let now = app.clock.now();
+    app.sign_ins
+        .attempt(visitor.address, now)
+        .map_err(|retry_after| ApiError::TooManyRequests { retry_after })?;
     let (question, options) = party.ask()?;
     let challenge_id = app.ceremonies.questions.begin((visitor.tenant, question), now)?;
     Ok(Json(PasskeyChallengeView { challenge_id, options }))
