@@ -6,6 +6,8 @@ use prometheus::{
     core::Collector,
 };
 
+use crate::domain::security::EventKind;
+
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
@@ -81,11 +83,14 @@ impl AuditMetrics {
                 "auscult_audit_checkpoint_failures_total",
                 "Checkpoints that were due and not signed or not written.",
             ),
-            security_events_total: labelled(
-                registry,
-                "auscult_security_events_total",
-                "What looks wrong in the audit log, by kind.",
-                "kind",
+            security_events_total: from_zero(
+                labelled(
+                    registry,
+                    "auscult_security_events_total",
+                    "What looks wrong in the audit log, by kind.",
+                    "kind",
+                ),
+                &EventKind::ALL.map(EventKind::name),
             ),
         }
     }
@@ -100,12 +105,7 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         Self {
-            http_requests_total: labelled(
-                &registry,
-                "auscult_http_requests_total",
-                "Requests answered, by class of status.",
-                "class",
-            ),
+            http_requests_total: requests(&registry),
             http_request_seconds: add(
                 &registry,
                 Histogram::with_opts(HistogramOpts::new(
@@ -150,7 +150,10 @@ impl Metrics {
                 "auscult_captions_lost_total",
                 "Final captions that could not be committed; none of them was shown as final.",
             ),
-            letters_total: labelled(&registry, "auscult_letters_total", "Mails, by outcome.", "outcome"),
+            letters_total: from_zero(
+                labelled(&registry, "auscult_letters_total", "Mails, by outcome.", "outcome"),
+                &["sent", "refused", "given_up", "dropped"],
+            ),
             audit: AuditMetrics::new(&registry),
             registry,
         }
@@ -186,6 +189,20 @@ fn labelled(registry: &Registry, name: &str, help: &str, label: &str) -> IntCoun
     add(registry, IntCounterVec::new(Opts::new(name, help), &[label]))
 }
 
+fn requests(registry: &Registry) -> IntCounterVec {
+    let help = "Requests answered, by class of status.";
+    let requests = labelled(registry, "auscult_http_requests_total", help, "class");
+    from_zero(requests, &["1xx", "2xx", "3xx", "4xx", "5xx"])
+}
+
+/// Shows these from the start: an alert sees a counter grow only if it was there before.
+fn from_zero(counters: IntCounterVec, values: &[&str]) -> IntCounterVec {
+    for value in values {
+        counters.with_label_values(&[value]);
+    }
+    counters
+}
+
 fn add<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
     let metric = metric.expect("metric names are valid");
     registry.register(Box::new(metric.clone())).expect("metric names are unique");
@@ -199,10 +216,7 @@ mod tests {
     #[test]
     fn every_metric_is_shown_with_our_prefix() {
         let metrics = Metrics::new();
-        metrics.http_requests_total.with_label_values(&["2xx"]).inc();
-        metrics.audit.security_events_total.with_label_values(&["lockout"]).inc();
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
-        metrics.letters_total.with_label_values(&["sent"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
         assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 17);

@@ -26,6 +26,16 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    pub const ALL: [Self; 7] = [
+        Self::BruteForce,
+        Self::Lockout,
+        Self::RoleProbing,
+        Self::MassReads,
+        Self::OffHoursBreakGlass,
+        Self::TokenReuse,
+        Self::CheckpointMismatch,
+    ];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
