@@ -67,6 +67,14 @@ ci: lint test ## what continuous integration runs
 prove-durability: need-test web ## kill -9 the server 200 times under load on each engine: nothing acknowledged may be lost
 	AUSCULT_KILLS=200 cargo test --package control-plane --test durability -- --nocapture kill_9
 
+# No part of `ci`: it takes minutes, and its program comes from the package registry of Python.
+API_TESTER := $(TARGET)/schemathesis
+.PHONY: test-api
+test-api: need-build web ## ask the running server all that its API's description allows, as everybody (EXAMPLES=15 per route)
+	cargo build --package control-plane
+	test -x $(API_TESTER)/bin/schemathesis || { python3 -m venv $(API_TESTER) && $(API_TESTER)/bin/pip install --quiet schemathesis==4.32.5; }
+	python3 config/dev/test-api.py $(TARGET)/debug/auscult $(API_TESTER)/bin/schemathesis $(EXAMPLES)
+
 .PHONY: bench-captions
 bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json
 	cargo run --release --package benches --bin captions

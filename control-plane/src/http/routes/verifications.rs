@@ -164,7 +164,9 @@ pub async fn one(
 #[utoipa::path(
     get, path = "/admin/verifications/{id}/document", tag = "administration",
     params(("id" = VerificationId, Path, description = "The application")),
-    responses((status = 200, description = "As it was handed in", body = Vec<u8>, content_type = "application/octet-stream")),
+    responses((status = 200, description = "As it was handed in", content(
+        (Vec<u8> = "application/pdf"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"),
+    ))),
 )]
 pub async fn document(
     State(app): State<App>,
