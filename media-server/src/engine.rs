@@ -127,6 +127,10 @@ impl Engine {
                 return;
             }
         };
+        if proven && self.session_mut(slot).is_some_and(|session| !session.admits(now, datagram.len())) {
+            self.counters.dropped_over_rate += 1;
+            return;
+        }
         let Ok(contents) = datagram.try_into() else {
             self.counters.dropped_malformed += 1;
             return;

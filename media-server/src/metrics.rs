@@ -14,6 +14,7 @@ pub struct Counters {
     pub dropped_unknown_source: u64,
     pub dropped_malformed: u64,
     pub dropped_unproven: u64,
+    pub dropped_over_rate: u64,
     pub packets_received: u64,
     pub packets_forwarded: u64,
     pub packets_not_forwarded: u64,
@@ -145,6 +146,7 @@ impl MediaMetrics {
             ("unknown_source", before.dropped_unknown_source, now.dropped_unknown_source),
             ("malformed", before.dropped_malformed, now.dropped_malformed),
             ("unproven", before.dropped_unproven, now.dropped_unproven),
+            ("over_rate", before.dropped_over_rate, now.dropped_over_rate),
         ] {
             self.datagrams_dropped_total.with_label_values(&[reason]).inc_by(to - from);
         }

@@ -10,9 +10,19 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRIES: u8 = 5;
 
+/// Nor more than two in this time, whoever asks: a viewer could keep the picture of everyone else poor.
+const TWO_IN: Duration = Duration::from_secs(1);
+
 /// Requests for one track and layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum KeyframeRequests {
+pub(crate) struct KeyframeRequests {
+    state: State,
+    /// The last two requests, the older one first.
+    asked: [Option<Instant>; 2],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
     /// Nobody waits.
     #[default]
     Idle,
@@ -25,34 +35,39 @@ pub(crate) enum KeyframeRequests {
 impl KeyframeRequests {
     /// A subscriber cannot go on without a keyframe.
     pub(crate) fn want(&mut self, now: Instant) {
-        *self = match *self {
-            Self::Idle => Self::Due { at: now, attempt: 0 },
-            Self::Recent { last } => Self::Due { at: now.max(last + MIN_INTERVAL), attempt: 0 },
-            waiting @ Self::Due { .. } => waiting,
+        let allowed = self.asked[0].map_or(now, |earlier| now.max(earlier + TWO_IN));
+        self.state = match self.state {
+            State::Idle => State::Due { at: allowed, attempt: 0 },
+            State::Recent { last } => State::Due { at: allowed.max(last + MIN_INTERVAL), attempt: 0 },
+            waiting @ State::Due { .. } => waiting,
         };
     }
 
     /// A keyframe arrived from the publisher: everyone is served.
     pub(crate) fn arrived(&mut self, now: Instant) {
-        *self = Self::Recent { last: now };
+        self.state = State::Recent { last: now };
     }
 
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        matches!(self, Self::Due { at, .. } if *at <= now)
+        matches!(self.state, State::Due { at, .. } if at <= now)
     }
 
     /// True when a request has to be sent now.
     pub(crate) fn poll(&mut self, now: Instant) -> bool {
-        let Self::Due { at, attempt } = *self else { return false };
+        let State::Due { at, attempt } = self.state else { return false };
         if now < at {
             return false;
         }
-        *self = match attempt {
-            0 => Self::Due { at: now + FIRST_RETRY, attempt: 1 },
-            tried if tried <= MAX_RETRIES => Self::Due { at: now + RETRY, attempt: tried + 1 },
-            _ => Self::Recent { last: now },
+        self.state = match attempt {
+            0 => State::Due { at: now + FIRST_RETRY, attempt: 1 },
+            tried if tried <= MAX_RETRIES => State::Due { at: now + RETRY, attempt: tried + 1 },
+            _ => State::Recent { last: now },
         };
-        attempt <= MAX_RETRIES
+        let ask = attempt <= MAX_RETRIES;
+        if ask {
+            self.asked = [self.asked[1], Some(now)];
+        }
+        ask
     }
 }
 
@@ -95,6 +110,22 @@ mod tests {
         let mut requests = KeyframeRequests::default();
         requests.want(start);
         assert_eq!(sent_at(&mut requests, start, 0..20_000), [0, 250, 1250, 2250, 3250, 4250]);
+    }
+
+    #[test]
+    fn a_viewer_who_asks_all_the_time_causes_two_requests_a_second() {
+        let start = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        let mut sent = 0;
+        for ms in 0..10_000 {
+            let now = start + Duration::from_millis(ms);
+            requests.want(now);
+            if requests.poll(now) {
+                sent += 1;
+                requests.arrived(now + Duration::from_millis(30));
+            }
+        }
+        assert_eq!(sent, 20);
     }
 
     #[test]

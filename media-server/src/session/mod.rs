@@ -6,6 +6,7 @@ mod codec;
 mod downlink;
 mod forward;
 mod negotiation;
+mod policer;
 mod quality;
 mod selector;
 
@@ -30,6 +31,7 @@ use crate::grant::Grant;
 use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
 use downlink::{Downlink, INITIAL_ESTIMATE};
+use policer::Policer;
 use quality::QualityMeter;
 
 /// Receiver reports and loss figures are averaged over this.
@@ -106,6 +108,7 @@ pub(crate) struct Session {
     config: Arc<SessionConfig>,
     publications: Vec<(Mid, Source)>,
     ingress: Vec<Ingress>,
+    policer: Policer,
     quality: QualityMeter,
     downlink: Downlink,
     deadline: Instant,
@@ -156,6 +159,7 @@ impl Session {
             config,
             publications: Vec::new(),
             ingress: Vec::new(),
+            policer: Policer::new(now),
             quality: QualityMeter::default(),
             downlink: Downlink::default(),
             deadline: now,
@@ -170,6 +174,11 @@ impl Session {
     /// Is this datagram really from this session's browser? For STUN: message integrity.
     pub(crate) fn accepts(&self, datagram: &Input<'_>) -> bool {
         self.rtc.accepts(datagram)
+    }
+
+    /// May the participant send this much now?
+    pub(crate) fn admits(&mut self, now: Instant, bytes: usize) -> bool {
+        self.policer.admits(now, bytes)
     }
 
     /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.

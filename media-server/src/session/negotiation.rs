@@ -13,6 +13,10 @@ use crate::{Answer, MediaError, Negotiation, Source, Subscription};
 const MAX_OFFER_BYTES: usize = 64 * 1024;
 const MAX_M_LINES: usize = 32;
 const MAX_CANDIDATES: usize = 64;
+/// Of one m-line. We forward three; a fourth does no harm.
+const MAX_LAYERS: usize = 4;
+/// Of one m-line: there are no more numbers (RFC 3551 §6).
+const MAX_PAYLOAD_TYPES: usize = 128;
 
 /// An m-line as the offer states it.
 struct OfferedLine {
@@ -172,9 +176,15 @@ fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError> {
         return Err(MediaError::Sdp(format!("more than {MAX_CANDIDATES} candidates")));
     }
     let mut lines = Vec::new();
-    let mut kind = None;
+    let (mut kind, mut layers) = (None, 0);
     for line in offer.lines() {
         if let Some(media) = line.strip_prefix("m=") {
+            layers = 0;
+            if media.split(' ').skip(3).count() > MAX_PAYLOAD_TYPES {
+                return Err(MediaError::Sdp(format!(
+                    "more than {MAX_PAYLOAD_TYPES} payload types in an m-line"
+                )));
+            }
             kind = match media.split(' ').next() {
                 Some("audio") => Some(MediaKind::Audio),
                 Some("video") => Some(MediaKind::Video),
@@ -182,6 +192,11 @@ fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError> {
             };
         } else if let (Some(mid), Some(kind)) = (line.strip_prefix("a=mid:"), kind) {
             lines.push(OfferedLine { mid: mid.trim().to_owned(), kind });
+        } else if line.starts_with("a=rid:") {
+            layers += 1;
+            if layers > MAX_LAYERS {
+                return Err(MediaError::Sdp(format!("more than {MAX_LAYERS} simulcast layers in an m-line")));
+            }
         }
     }
     Ok(lines)

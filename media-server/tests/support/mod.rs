@@ -5,6 +5,8 @@
     reason = "part of every test binary; its clock starts at a real instant"
 )]
 
+pub(crate) mod fuzzed;
 pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod sim;
+pub(crate) mod srtp;

@@ -12,6 +12,8 @@ use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 use uuid::Uuid;
 
+use super::srtp::{self, Srtp};
+
 /// One packet as it arrived at a peer.
 pub(crate) struct Arrived {
     pub(crate) mid: Mid,
@@ -68,6 +70,7 @@ pub(crate) struct Peer {
     /// Lowest first.
     pub(crate) layers: [SentLayer; 3],
     pub(crate) outbox: VecDeque<Transmit>,
+    srtp: Option<Srtp>,
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     request: u32,
@@ -78,9 +81,19 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(now: Instant, number: u8, proto: Protocol) -> Self {
+        Self::build(now, number, proto, true)
+    }
+
+    /// Negotiates plain Opus alone.
+    pub(crate) fn without_red(now: Instant, number: u8, proto: Protocol) -> Self {
+        Self::build(now, number, proto, false)
+    }
+
+    fn build(now: Instant, number: u8, proto: Protocol, red: bool) -> Self {
         let address = SocketAddr::from(([10, 0, 0, number], 5000));
-        let codecs = Rtc::builder().set_rtp_mode(true).clear_codecs();
-        let mut rtc = codecs.enable_opus(true, true).enable_vp8(true).enable_h264(true).build(now);
+        let codecs =
+            Rtc::builder().set_crypto_provider(srtp::PROVIDER.clone()).set_rtp_mode(true).clear_codecs();
+        let mut rtc = codecs.enable_opus(true, red).enable_vp8(true).enable_h264(true).build(now);
         let candidate = match proto {
             Protocol::Tcp => Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build(),
             _ => Candidate::host(address, "udp"),
@@ -99,6 +112,7 @@ impl Peer {
             simulcast: false,
             layers: SentLayer::all(),
             outbox: VecDeque::new(),
+            srtp: None,
             rtc,
             pending: None,
             request: 0,
@@ -257,6 +271,23 @@ impl Peer {
         self.drain(now);
     }
 
+    /// Seals packets of our own making.
+    pub(crate) fn srtp(&mut self) -> &mut Srtp {
+        self.srtp.as_mut().expect("connected")
+    }
+
+    /// SSRC of what we send, of the only layer.
+    pub(crate) fn ssrc_sent(&mut self, source: Source) -> u32 {
+        let (mid, _) = *self.publish.iter().find(|(_, published)| *published == source).expect("published");
+        *self.rtc.direct_api().stream_tx_by_mid(mid, None).expect("negotiated").ssrc()
+    }
+
+    /// SSRC under which `track` arrives.
+    pub(crate) fn ssrc_received(&mut self, track: TrackId) -> u32 {
+        let mid = self.line(track).expect("subscribed");
+        *self.rtc.direct_api().stream_rx_by_mid(mid, None).expect("packets have arrived").ssrc()
+    }
+
     pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Ok(contents) = datagram.try_into() else { return };
         let receive = Receive { proto: self.proto, source: from, destination: self.address, contents };
@@ -299,7 +330,10 @@ impl Peer {
                     return;
                 }
                 Output::Transmit(transmit) => self.outbox.push_back(transmit),
-                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::Connected) => {
+                    self.connected = true;
+                    self.srtp = Srtp::latest();
+                }
                 Output::Event(Event::KeyframeRequest(request)) => {
                     self.keyframe_requests += 1;
                     for layer in &mut self.layers {

@@ -1,0 +1,181 @@
+//! Participants with a valid token who want to do harm: what they can cause has a bound that does not depend on how hard
+//! they try.
+
+#[expect(dead_code, reason = "other test files use the rest of it")]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use media_server::{MediaError, Negotiation, Source};
+use str0m::net::Protocol;
+use support::peer::Peer;
+use support::sim::{Sim, config};
+
+const AV: [Source; 2] = [Source::Microphone, Source::Camera];
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Peer 0 publishes; peers 1 and 2 receive it.
+fn call() -> Sim {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &AV, &[]);
+    let tracks = AV.map(|source| sim.peers[0].track(source));
+    sim.join(Protocol::Udp, &[], &tracks);
+    sim.join(Protocol::Udp, &[], &tracks);
+    sim.talk(Duration::from_secs(2));
+    sim
+}
+
+/// A feedback message (RFC 4585 §6.1) of peer 1 about the publisher's camera.
+fn feedback(sim: &mut Sim, kind: u8, format: u8, entries: &[u8]) -> Vec<u8> {
+    let camera = sim.peers[0].track(Source::Camera);
+    let words = u16::try_from(2 + entries.len() / 4).expect("short");
+    let about = sim.peers[1].ssrc_received(camera);
+    let mut packet = vec![0x80 | format, kind];
+    packet.extend(words.to_be_bytes());
+    packet.extend([0, 0, 0, 1]);
+    packet.extend(about.to_be_bytes());
+    packet.extend(entries);
+    sim.peers[1].srtp().rtcp(&packet).expect("a header")
+}
+
+#[test]
+fn a_thousand_keyframe_requests_a_second_cost_the_publisher_two() {
+    let mut sim = call();
+    let address = sim.peers[1].address;
+    let before = sim.engine.counters().keyframe_requests;
+    sim.peers[2].arrived.clear();
+    for _ in 0..500 {
+        for _ in 0..10 {
+            let request = feedback(&mut sim, 206, 1, &[]);
+            sim.inject(address, &request);
+        }
+        sim.talk(MILLISECOND * 10);
+    }
+    let asked = sim.engine.counters().keyframe_requests - before;
+    assert!((8..=11).contains(&asked), "{asked} in five seconds");
+    let numbers = sim.peers[2].numbers(sim.peers[0].track(Source::Camera));
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "the other viewer lost nothing");
+}
+
+#[test]
+fn retransmissions_stay_below_a_quarter_of_what_is_sent_however_much_is_asked_for() {
+    let mut sim = call();
+    let address = sim.peers[1].address;
+    let camera = sim.peers[0].track(Source::Camera);
+    let mid = sim.peers[1].line(camera).expect("subscribed");
+    let mut storm = |asking: bool| {
+        let before = sim.engine.counters().datagrams_sent;
+        for _ in 0..500 {
+            let last = sim.peers[1].packets(mid).last().expect("a picture").sequence as u16;
+            let entries: Vec<u8> = (1..=30_u16)
+                .flat_map(|step| [last.wrapping_sub(17 * step).to_be_bytes(), [0xff, 0xff]].concat())
+                .collect();
+            if asking {
+                let request = feedback(&mut sim, 205, 1, &entries);
+                sim.inject(address, &request);
+            }
+            let old = sim.peers[1].arrived.len().saturating_sub(100);
+            sim.peers[1].arrived.drain(..old);
+            sim.talk(MILLISECOND * 10);
+        }
+        sim.engine.counters().datagrams_sent - before
+    };
+    let (quiet, loud) = (storm(false), storm(true));
+    assert!(loud > quiet + 100, "the requests were understood: {quiet}, {loud}");
+    assert!(loud * 3 <= quiet * 4, "{quiet} datagrams without, {loud} with");
+}
+
+#[test]
+fn a_publisher_of_fifty_megabits_a_second_gets_eight_through_and_disturbs_nobody() {
+    let mut sim = call();
+    sim.peers.push(Peer::new(sim.now, 4, Protocol::Udp));
+    sim.reconnect(3, &AV, &[]);
+    let (address, ssrc) = (sim.peers[3].address, sim.peers[3].ssrc_sent(Source::Camera));
+    let before = sim.engine.counters();
+    sim.peers[2].arrived.clear();
+    let mut sequence = 1_u16;
+    for _ in 0..200 {
+        for _ in 0..60 {
+            sequence = sequence.wrapping_add(1);
+            let mut packet = vec![0x80, 96];
+            packet.extend(sequence.to_be_bytes());
+            packet.extend([0; 4]);
+            packet.extend(ssrc.to_be_bytes());
+            packet.extend([0x10; 1000]);
+            let datagram = sim.peers[3].srtp().rtp(&packet).expect("a header");
+            sim.inject(address, &datagram);
+        }
+        sim.talk(MILLISECOND * 10);
+    }
+    let after = sim.engine.counters();
+    let dropped = after.dropped_over_rate - before.dropped_over_rate;
+    // Two seconds at a million bytes a second and a burst of a million, a quarter of it for what it sends besides.
+    assert!((8_500..10_500).contains(&dropped), "{dropped} of 12 000 dropped");
+    for source in AV {
+        let numbers = sim.peers[2].numbers(sim.peers[0].track(source));
+        assert!(numbers.len() > 80 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{source:?}");
+    }
+    assert_eq!(after.sessions, 4);
+}
+
+/// A good offer with `added` in its last m-line.
+fn bomb(sim: &mut Sim, added: &str) -> Negotiation {
+    sim.peers.clear();
+    sim.peers.push(Peer::new(sim.now, 1, Protocol::Udp));
+    let mut negotiation = sim.peers[0].offer(&AV, &[]);
+    negotiation.offer += added;
+    negotiation
+}
+
+#[test]
+fn offers_beyond_the_limits_are_refused_by_name() {
+    let mut sim = Sim::new(config());
+    let lines = |count: usize, line: &str| line.repeat(count);
+    for (added, why) in [
+        (lines(2000, "a=x:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"), "longer than 65536 bytes"),
+        (lines(31, "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"), "more than 32 m-lines"),
+        (lines(65, "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n"), "more than 64 candidates"),
+        (lines(5, "a=rid:x send\r\n"), "more than 4 simulcast layers in an m-line"),
+        (
+            format!("m=video 9 UDP/TLS/RTP/SAVPF{}\r\n", lines(129, " 96")),
+            "more than 128 payload types in an m-line",
+        ),
+    ] {
+        let negotiation = bomb(&mut sim, &added);
+        let refused = sim.connect(0, negotiation).err();
+        assert!(matches!(&refused, Some(MediaError::Sdp(text)) if text == why), "{refused:?}, not {why}");
+    }
+    assert_eq!(sim.engine.counters().sessions, 0);
+}
+
+#[test]
+fn the_largest_offers_allowed_take_a_bounded_time() {
+    for line in [
+        "a=ssrc:%d cname:c\r\n",
+        "a=rtpmap:%d VP8/90000\r\n",
+        "a=fmtp:%d apt=96\r\n",
+        "a=rtcp-fb:%d nack\r\n",
+        "a=extmap:%d urn:x\r\n",
+        "a=ssrc-group:FID %d 1\r\n",
+        "a=msid:%d t\r\n",
+        "a=simulcast:send %d\r\n",
+        "a=fingerprint:sha-256 AB:%d\r\n",
+    ] {
+        let mut sim = Sim::new(config());
+        let mut negotiation = bomb(&mut sim, "");
+        for number in 1.. {
+            let added = line.replace("%d", &(number % 60_000).to_string());
+            if negotiation.offer.len() + added.len() > 64 * 1024 {
+                break;
+            }
+            negotiation.offer += &added;
+        }
+        #[expect(clippy::disallowed_methods, reason = "how long it really takes")]
+        let began = Instant::now();
+        let answer = sim.connect(0, negotiation);
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{line:?} took {took:?}");
+        assert!(matches!(answer, Ok(_) | Err(MediaError::Sdp(_))));
+        assert_eq!(sim.engine.counters().session_panics, 0);
+    }
+}
