@@ -15,8 +15,9 @@ fn replay(target: &str, each: impl Fn(&[u8])) {
     names.sort();
     assert!(names.len() >= 5, "{} inputs", names.len());
     for name in names {
-        println!("{}", name.display());
-        each(&std::fs::read(name).expect("readable"));
+        let input = std::fs::read(&name).expect("readable");
+        let survived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| each(&input)));
+        assert!(survived.is_ok(), "{}", name.display());
     }
 }
 
