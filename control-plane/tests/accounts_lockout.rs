@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::header;
 use control_plane::domain::user::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Client, PASSWORD, Reply, TestApp};
 
 const SESSION: &str = "/api/v1/session";
@@ -30,6 +30,22 @@ async fn lock(app: &TestApp, email: &str) {
     for host in 1..=5 {
         try_from(app, host, email, "wrong password").await.refused(401, "unauthenticated");
     }
+}
+
+/// Pat with an authenticator app; returns its secret.
+async fn with_second_factor(app: &TestApp) -> Value {
+    let pat = app.sign_in(PAT).await;
+    let secret = pat.post("/api/v1/account/totp", json!({})).await.expect(200)["secret"].clone();
+    let code = json!({"code": app.totp_code(&secret)});
+    pat.post("/api/v1/account/totp/confirm", code).await.expect(200);
+    app.wait(Duration::from_secs(30));
+    secret
+}
+
+async fn second_step(app: &TestApp, host: u8, challenge: &Value, method: &str, code: &str) -> Reply {
+    let client = Client { address: format!("198.51.100.{host}"), ..app.anonymous() };
+    let body = json!({"challenge": challenge["challenge"], "method": method, "code": code});
+    client.post("/api/v1/session/second-step", body).await
 }
 
 /// The cookie that makes a browser known, as the browser sends it back.
@@ -123,6 +139,72 @@ async fn a_stranger_cannot_lock_a_known_browser_out() {
         home.post(SESSION, wrong).await.refused(401, "unauthenticated");
     }
     home.post(SESSION, body).await.refused(401, "unauthenticated");
+}
+
+/// The right password between two guesses does not begin the count anew.
+#[tokio::test]
+async fn five_wrong_codes_lock_even_who_has_the_password() {
+    let app = with_pat().await;
+    let secret = with_second_factor(&app).await;
+    let earlier = try_from(&app, 9, PAT, PASSWORD).await.expect(202);
+    let methods = ["totp", "recovery", "totp", "recovery", "totp"];
+    for (host, method) in (1..).zip(methods) {
+        let asked = try_from(&app, host, PAT, PASSWORD).await.expect(202);
+        second_step(&app, host, &asked, method, "000000").await.refused(401, "unauthenticated");
+    }
+    let right = app.totp_code(&secret);
+    second_step(&app, 9, &earlier, "totp", &right).await.refused(401, "unauthenticated");
+    try_from(&app, 9, PAT, PASSWORD).await.refused(401, "unauthenticated");
+    assert!(app.actions().await.contains(&"session.lock".to_owned()));
+    app.wait(MINUTE * 30);
+    let asked = try_from(&app, 9, PAT, PASSWORD).await.expect(202);
+    second_step(&app, 9, &asked, "totp", &app.totp_code(&secret)).await.expect(200);
+}
+
+#[tokio::test]
+async fn codes_are_guessed_no_longer_as_an_api_client() {
+    let app = with_pat().await;
+    let secret = with_second_factor(&app).await;
+    let ask = async |host: u8, code: &str| {
+        let client = Client { address: format!("198.51.100.{host}"), ..app.anonymous() };
+        client.post("/api/v1/tokens", json!({"email": PAT, "password": PASSWORD, "code": code})).await
+    };
+    for host in 1..=5 {
+        ask(host, "000000").await.refused(401, "unauthenticated");
+    }
+    ask(9, &app.totp_code(&secret)).await.refused(401, "unauthenticated");
+}
+
+/// Somebody at a screen that was left open.
+#[tokio::test]
+async fn a_session_does_not_serve_to_guess_the_password() {
+    let app = with_pat().await;
+    let pat = app.sign_in(PAT).await;
+    let confirm =
+        async |password: &str| pat.post("/api/v1/session/confirm", json!({"password": password})).await;
+    for _ in 0..5 {
+        confirm("wrong password").await.refused(422, "invalid_input");
+    }
+    confirm(PASSWORD).await.refused(422, "invalid_input");
+    try_from(&app, 9, PAT, PASSWORD).await.refused(401, "unauthenticated");
+    pat.get("/api/v1/account").await.expect(200);
+}
+
+#[tokio::test]
+async fn how_often_and_how_long_is_configured() {
+    let app = TestApp::start_with(|config| {
+        config.accounts.lockout_failures = 3;
+        config.accounts.lockout_minutes = 5;
+    })
+    .await;
+    app.add_user(PAT, "Pat Patient", Role::Patient).await;
+    for host in 1..=3 {
+        try_from(&app, host, PAT, "wrong password").await.refused(401, "unauthenticated");
+    }
+    app.wait(Duration::from_secs(5 * 60 - 1));
+    try_from(&app, 9, PAT, PASSWORD).await.refused(401, "unauthenticated");
+    app.wait(Duration::from_secs(1));
+    try_from(&app, 9, PAT, PASSWORD).await.expect(200);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::Method;
 use control_plane::domain::user::Role;
 use control_plane::domain::verification::MAX_DOCUMENT;
-use control_plane::store::NewUser;
+
 use serde_json::{Value, json};
 use support::{Client, Consultation, PASSWORD, REASON, Reply, TestApp};
 
@@ -29,20 +29,6 @@ async fn notices(client: &Client) -> Vec<String> {
     list.as_array().unwrap().iter().map(|notice| notice["kind"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn unverified_doctor(app: &TestApp) -> Client {
-    let new = NewUser {
-        email: Some("nina@example.org".into()),
-        name: "Nina New".into(),
-        role: Role::Doctor,
-        specialty: "Cardiology".into(),
-        password_hash: Some(app.app.passwords.hash(PASSWORD).await.unwrap()),
-        email_verified: true,
-        approved: false,
-    };
-    app.app.store.create_user(&new, app.app.clock.now()).await.unwrap();
-    app.sign_in("nina@example.org").await
-}
-
 async fn hand_in(client: &Client, bytes: impl Into<Body>) -> Reply {
     client.send(client.request(Method::POST, "/api/v1/account/verification", bytes.into())).await
 }
@@ -50,7 +36,8 @@ async fn hand_in(client: &Client, bytes: impl Into<Body>) -> Reply {
 #[tokio::test]
 async fn a_doctor_hands_in_a_licence_and_works_once_an_administrator_approves() {
     let app = TestApp::start().await;
-    let (admin, patient, doctor) = (admin(&app).await, app.patient().await, unverified_doctor(&app).await);
+    let (admin, patient, doctor) =
+        (admin(&app).await, app.patient().await, app.unverified_doctor("nina@example.org").await);
     doctor.get("/api/v1/account/verification").await.refused(404, "not_found");
     hand_in(&doctor, "<html>").await.refused(422, "invalid_input");
     hand_in(&doctor, vec![b'%'; MAX_DOCUMENT + 1]).await.refused(413, "body_too_large");
@@ -237,7 +224,7 @@ async fn people_are_found_by_those_who_may_know_of_them() {
 async fn everybody_has_a_dashboard_of_their_role() {
     let app = TestApp::start().await;
     let consultation = Consultation::active(&app).await;
-    let (admin, new) = (admin(&app).await, unverified_doctor(&app).await);
+    let (admin, new) = (admin(&app).await, app.unverified_doctor("nina@example.org").await);
     hand_in(&new, LICENCE).await.expect(201);
     let dashboard = async |client: &Client| client.get("/api/v1/dashboard").await.expect(200);
     let of_patient = dashboard(&consultation.patient).await;
@@ -268,7 +255,7 @@ async fn an_administrator_gives_a_consultation_to_a_doctor_and_everybody_is_told
     let app = TestApp::start().await;
     let consultation = Consultation::requested(&app).await;
     let (admin, other) = (admin(&app).await, app.person("eve@example.org", "Eve", Role::Doctor).await);
-    let new = unverified_doctor(&app).await;
+    let new = app.unverified_doctor("nina@example.org").await;
     let path = format!("/api/v1/admin/consultations/{}/assign", consultation.id);
     let to = async |client: &Client| json!({"doctor_id": id_of(client).await});
     for nobody in [&new, &consultation.patient, &admin] {

@@ -15,7 +15,10 @@ async fn from_request_to_end() {
 
     let queue = doctor.get("/api/v1/consultations").await.expect(200);
     assert_eq!(queue[0]["id"], id.as_str());
-    assert_eq!(queue[0]["reason"], REASON);
+    assert_eq!(queue[0]["reason"], "", "a list cannot say in the trail whose reasons were read");
+    assert_eq!(patient.get("/api/v1/consultations").await.expect(200)[0]["reason"], REASON);
+    let opened = doctor.get(&format!("/api/v1/consultations/{id}")).await.expect(200);
+    assert_eq!(opened["reason"], REASON);
     assert_eq!(queue[0]["patient"]["name"], "Pat Patient");
     assert_eq!((&queue[0]["doctor"], &queue[0]["participant_id"]), (&Value::Null, &Value::Null));
 

@@ -11,10 +11,11 @@ use axum::body::Body;
 use axum::http::{Method, header};
 use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::session::Revocation;
+use control_plane::domain::user::Role;
 use control_plane::ids::UserId;
 use live::{Live, Socket, authenticate};
 use serde_json::{Value, json};
-use support::{Consultation, ORIGIN, PASSWORD, Reply};
+use support::{Client, Consultation, ORIGIN, PASSWORD, Reply};
 
 /// Whatever is open closes within this.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -63,6 +64,62 @@ async fn bearer(live: &Live, method: Method, path: &str, token: &Value) -> Reply
     let token = format!("Bearer {}", token.as_str().unwrap());
     request.headers_mut().insert(header::AUTHORIZATION, token.parse().unwrap());
     client.send(request).await
+}
+
+/// What somebody can have open at the same time.
+struct Everything {
+    browser: Client,
+    pair: Value,
+    socket: Socket,
+    unused: String,
+}
+
+impl Everything {
+    async fn of(live: &Live, consultation: &Consultation) -> Self {
+        let (browser, pair) = (live.app.sign_in("pat@example.org").await, tokens(live).await);
+        let socket = socket_of(live, consultation, &pair).await;
+        let unused = live.ticket(consultation, &browser).await;
+        Self { browser, pair, socket, unused }
+    }
+
+    async fn is_over(mut self, live: &Live, how: &str) {
+        let begin = Instant::now();
+        assert_eq!(self.socket.closed().await, (None, 4401), "{how}");
+        assert!(begin.elapsed() < AT_ONCE, "{how}: {:?}", begin.elapsed());
+        self.browser.get("/api/v1/session").await.refused(401, "unauthenticated");
+        self.browser.get("/api/v1/events").await.refused(401, "unauthenticated");
+        let account = bearer(live, Method::GET, "/api/v1/account", &self.pair["access_token"]).await;
+        account.refused(401, "unauthenticated");
+        let refresh = json!({"refresh_token": self.pair["refresh_token"]});
+        live.app.anonymous().post("/api/v1/tokens/refresh", refresh).await.refused(401, "unauthenticated");
+        let mut late = live.socket().await;
+        late.send(&authenticate(&self.unused)).await;
+        assert_eq!(late.closed().await, (Some("ticket_refused".into()), 4401), "{how}");
+    }
+}
+
+/// Browsers, API clients, sockets and tickets, whichever way it happens.
+#[tokio::test]
+async fn whatever_ends_all_sessions_ends_everything_that_came_from_them() {
+    let live = Live::start().await;
+    let consultation = Consultation::active(&live.app).await;
+    let me = consultation.patient.get("/api/v1/session").await.expect(200);
+    let id = me["user"]["id"].as_str().unwrap();
+    let admin = live.app.person("root@example.org", "Ada Admin", Role::Admin).await;
+
+    let everything = Everything::of(&live, &consultation).await;
+    consultation.patient.delete("/api/v1/account/sessions").await.expect(204);
+    everything.is_over(&live, "signing out everywhere").await;
+
+    let everything = Everything::of(&live, &consultation).await;
+    admin.post(&format!("/api/v1/admin/users/{id}/sign-out"), json!({})).await.expect(204);
+    everything.is_over(&live, "signed out by an administrator").await;
+
+    let everything = Everything::of(&live, &consultation).await;
+    admin.post(&format!("/api/v1/admin/users/{id}/deactivate"), json!({})).await.expect(204);
+    everything.is_over(&live, "deactivated").await;
+    let body = json!({"email": "pat@example.org", "password": PASSWORD});
+    live.app.anonymous().post("/api/v1/session", body).await.refused(401, "unauthenticated");
 }
 
 #[tokio::test]

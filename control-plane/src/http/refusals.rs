@@ -4,6 +4,7 @@
 //! Only of people who are signed in: a stranger's attempts show nothing, and must not fill the disk. They are counted by
 //! `auscult_http_requests_total`, and wrong passwords have entries of their own.
 
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -17,10 +18,11 @@ use crate::domain::access::Actor;
 use crate::domain::audit::{Action, AuditEntry, Outcome};
 use crate::error::ApiError;
 use crate::http::views::{ErrorCode, ErrorView};
-use crate::ids::{BreakGlassId, ConsultationId, UserId};
+use crate::ids::{BreakGlassId, ConsultationId, SecurityEventId, UserId, VerificationId};
 
-/// Routes that lead to what patients said, or to who dealt with them. Others below them are meant too.
-pub const PATIENT_DATA: [&str; 8] = [
+/// Routes that lead to what patients said, to who dealt with them, or to everybody's accounts. Others below them are meant
+/// too.
+pub const PATIENT_DATA: [&str; 12] = [
     "/api/v1/consultations",
     "/api/v1/patients",
     "/api/v1/break-glass",
@@ -29,6 +31,10 @@ pub const PATIENT_DATA: [&str; 8] = [
     "/api/v1/admin/audit",
     "/api/v1/admin/break-glass",
     "/api/v1/admin/consultations",
+    "/api/v1/admin/users",
+    "/api/v1/admin/verifications",
+    "/api/v1/admin/security-events",
+    "/api/v1/users/search",
 ];
 
 /// Whether refusals on this route are entered.
@@ -79,11 +85,14 @@ fn is_refusal(response: &Response) -> bool {
 
 async fn record(app: &App, actor: &Actor, path: &str) -> Result<(), ApiError> {
     // The id that was asked for, and nothing else of what was typed.
-    let consultation = path.split('/').find_map(|part| part.parse::<ConsultationId>().ok());
-    let person = path.split('/').find_map(|part| part.parse::<UserId>().ok());
-    let emergency = path.split('/').find_map(|part| part.parse::<BreakGlassId>().ok());
-    let subject = consultation.map(|id| id.to_string()).or_else(|| person.map(|id| id.to_string()));
-    let subject = subject.or_else(|| emergency.map(|id| id.to_string()));
+    let consultation = id_in::<ConsultationId>(path);
+    let person = id_in::<UserId>(path);
+    let subject = consultation
+        .map(|id| id.to_string())
+        .or_else(|| person.map(|id| id.to_string()))
+        .or_else(|| id_in::<BreakGlassId>(path).map(|id| id.to_string()))
+        .or_else(|| id_in::<VerificationId>(path).map(|id| id.to_string()))
+        .or_else(|| id_in::<SecurityEventId>(path).map(|id| id.to_string()));
     let patient = match (consultation, person) {
         (Some(id), _) => app.store.patient_of(actor.tenant, id).await?,
         (None, Some(id)) => app.store.patient_with_id(actor.tenant, id).await?,
@@ -93,6 +102,10 @@ async fn record(app: &App, actor: &Actor, path: &str) -> Result<(), ApiError> {
     let entry = AuditEntry::of(actor, Action::RequestRefused, subject.unwrap_or_default(), now);
     let entry = AuditEntry { patient, ..entry }.with_outcome(Outcome::Denied);
     Ok(app.store.record(actor.tenant, entry).await?)
+}
+
+fn id_in<T: FromStr>(path: &str) -> Option<T> {
+    path.split('/').find_map(|part| part.parse().ok())
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub struct ConsultationRecord {
     pub consultation: Consultation,
     pub patient_name: String,
     pub doctor_name: Option<String>,
-    /// Empty when the caller may not read it.
+    /// Empty when the caller may not read it, and in lists for everybody but the patient.
     pub reason: Reason,
     /// What allowed the reason to be read.
     pub access: Option<Access>,
@@ -134,14 +134,16 @@ impl Tx {
             .bind(id.to_string())
             .fetch_one(&mut *self.transaction)
             .await?;
-        if !involvement(&row)?.is_visible_to(actor) {
+        let involvement = involvement(&row)?;
+        if !involvement.is_visible_to(actor) {
             return Err(StoreError::NotFound);
         }
-        self.record(actor, &row).await
+        let access = Access::decide(actor, &involvement, Clinical::Reason);
+        self.record(&row, involvement, access).await
     }
 
     /// What the actor takes part in, for doctors also the queue, for administrators every open one; newest first, at
-    /// most 100.
+    /// most 100. Only patients see the reasons, their own ones: one entry in the trail cannot say whose were read.
     pub async fn consultations(
         &mut self,
         actor: &Actor,
@@ -158,7 +160,14 @@ impl Tx {
             .bind(now.millis())
             .fetch_all(&mut *self.transaction)
             .await?;
-        self.records(actor, &rows).await
+        let mut records = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let involvement = involvement(row)?;
+            let own = involvement.patient == actor.user;
+            let access = Access::decide(actor, &involvement, Clinical::Reason).filter(|_| own);
+            records.push(self.record(row, involvement, access).await?);
+        }
+        Ok(records)
     }
 
     /// Those of one patient that the actor has to do with: their own ones, in an emergency all; newest first, at most
@@ -176,24 +185,13 @@ impl Tx {
             .bind(patient.to_string())
             .fetch_all(&mut *self.transaction)
             .await?;
-        let mut seen = Vec::with_capacity(rows.len());
-        for row in rows {
-            let involvement = involvement(&row)?;
-            if involvement.takes_part || involvement.break_glass {
-                seen.push(row);
-            }
-        }
-        self.records(actor, &seen).await
-    }
-
-    async fn records(
-        &mut self,
-        actor: &Actor,
-        rows: &[AnyRow],
-    ) -> Result<Vec<ConsultationRecord>, StoreError> {
         let mut records = Vec::with_capacity(rows.len());
-        for row in rows {
-            records.push(self.record(actor, row).await?);
+        for row in &rows {
+            let involvement = involvement(row)?;
+            if involvement.takes_part || involvement.break_glass {
+                let access = Access::decide(actor, &involvement, Clinical::Reason);
+                records.push(self.record(row, involvement, access).await?);
+            }
         }
         Ok(records)
     }
@@ -219,9 +217,14 @@ impl Tx {
         changed_one(done.rows_affected())
     }
 
-    async fn record(&mut self, actor: &Actor, row: &AnyRow) -> Result<ConsultationRecord, StoreError> {
-        let (consultation, involvement) = (consultation(row)?, involvement(row)?);
-        let access = Access::decide(actor, &involvement, Clinical::Reason);
+    /// `access`: to the reason.
+    async fn record(
+        &mut self,
+        row: &AnyRow,
+        involvement: Involvement,
+        access: Option<Access>,
+    ) -> Result<ConsultationRecord, StoreError> {
+        let consultation = consultation(row)?;
         let reason = match &access {
             Some(access) => self.reason(access, &consultation, row).await?,
             None => String::new(),

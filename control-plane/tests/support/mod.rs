@@ -121,6 +121,16 @@ impl TestApp {
     }
 
     pub(crate) async fn add_user(&self, email: &str, name: &str, role: Role) {
+        self.add(email, name, role, true).await;
+    }
+
+    /// Whose licence nobody has looked at.
+    pub(crate) async fn unverified_doctor(&self, email: &str) -> Client {
+        self.add(email, "Nina New", Role::Doctor, false).await;
+        self.sign_in(email).await
+    }
+
+    async fn add(&self, email: &str, name: &str, role: Role, approved: bool) {
         let hash = self.app.passwords.hash(PASSWORD).await.unwrap();
         let new = NewUser {
             email: Some(email.into()),
@@ -129,7 +139,7 @@ impl TestApp {
             specialty: if role == Role::Doctor { "Dermatology".into() } else { String::new() },
             password_hash: Some(hash),
             email_verified: true,
-            approved: true,
+            approved,
         };
         self.app.store.create_user(&new, self.app.clock.now()).await.unwrap();
     }
@@ -146,6 +156,16 @@ impl TestApp {
 
     pub(crate) async fn doctor(&self) -> Client {
         self.person("doc@example.org", "Dora Doctor", Role::Doctor).await
+    }
+
+    /// What an authenticator app shows now.
+    pub(crate) fn totp_code(&self, secret: &Value) -> String {
+        let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").with_issuer(Some("y"));
+        totp.build()
+            .unwrap()
+            .generate(u64::try_from(self.app.clock.now().millis() / 1000).unwrap())
+            .to_string()
     }
 
     pub(crate) async fn sign_in(&self, email: &str) -> Client {

@@ -16,7 +16,7 @@ function waiting(id: string, name: string, minutes: number): ConsultationView {
   return {
     id,
     state: "requested",
-    reason: "Knee",
+    reason: "",
     specialty: "",
     patient: { id: `usr_${id}`, name },
     doctor: null,
@@ -50,6 +50,17 @@ describe("DoctorHome", () => {
     const items = await within(queue).findAllByRole("listitem");
     expect(items.map((item) => within(item).getByRole("heading").textContent)).toEqual(["Bo", "Ana"]);
     expect(items[0]).toHaveTextContent(t.consultation.since("1 hr 15 min"));
+  });
+
+  it("shows a reason when it is asked for, and asks the server once", async () => {
+    server.answer("GET /api/v1/consultations", { body: [waiting("con_a", "Ana", 2)] });
+    server.answer("GET /api/v1/consultations/con_a", { body: { ...waiting("con_a", "Ana", 2), reason: "My knee hurts" } });
+    open();
+    const show = await screen.findByRole("button", { name: t.consultation.reasonLabel("Ana") });
+    expect(server.requests("GET /api/v1/consultations/con_a")).toEqual([]);
+    await userEvent.setup().click(show);
+    expect(await screen.findByText("My knee hurts")).toBeInTheDocument();
+    expect(server.requests("GET /api/v1/consultations/con_a")).toHaveLength(1);
   });
 
   it("moves an accepted patient from the queue to the doctor's own and says so", async () => {

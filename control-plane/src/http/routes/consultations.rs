@@ -75,7 +75,7 @@ pub async fn request(
 /// The consultations that the caller may know of.
 #[utoipa::path(
     get, path = "/consultations", tag = "consultations",
-    responses((status = 200, description = "Own ones, for doctors also the queue, for administrators every open one without its reason; newest first, at most 100", body = Vec<ConsultationView>)),
+    responses((status = 200, description = "Own ones, for doctors also the queue, for administrators every open one; newest first, at most 100. Only patients see the reasons here: others open one consultation to read its reason", body = Vec<ConsultationView>)),
 )]
 pub async fn list(State(app): State<App>, actor: Actor) -> Result<Json<Vec<ConsultationView>>, ApiError> {
     actor.require(Permission::ListConsultations)?;

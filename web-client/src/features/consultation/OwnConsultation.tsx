@@ -20,7 +20,7 @@ import { StatePill } from "./StatePill";
 
 /** A doctor's accepted or active consultation: start, join, invite, and the ways to stop it. */
 export function OwnConsultation({ consultation }: { consultation: ConsultationView }) {
-  const { patient, reason, state } = consultation;
+  const { patient, state } = consultation;
   return (
     <Card className={cx("flex flex-col gap-4 p-4 sm:p-5", state === "active" && "border-ok")}>
       <div className="flex items-start gap-4">
@@ -31,7 +31,7 @@ export function OwnConsultation({ consultation }: { consultation: ConsultationVi
         </div>
         <Actions consultation={consultation} />
       </div>
-      <Reason text={reason} />
+      <Reason consultation={consultation} />
       <EnterCall consultation={consultation} />
     </Card>
   );

@@ -17,7 +17,7 @@ export function QueueItem({ consultation }: { consultation: ConsultationView }) 
   const now = useNow();
   const accept = useStep("accept");
   const toast = useToast();
-  const { patient, reason, specialty, requested_at: since } = consultation;
+  const { patient, specialty, requested_at: since } = consultation;
   // Awaited rather than given as callbacks: success takes this item off the list before they would run.
   const take = async () => {
     try {
@@ -42,7 +42,7 @@ export function QueueItem({ consultation }: { consultation: ConsultationView }) 
             </StatusPill>
             {specialty !== "" && <span className="text-sm text-ink-soft">{specialty}</span>}
           </div>
-          <Reason text={reason} />
+          <Reason consultation={consultation} onDemand />
         </div>
       </div>
       <Button

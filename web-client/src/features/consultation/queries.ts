@@ -45,6 +45,17 @@ export function useConsultation(id: string) {
   });
 }
 
+/** What the patient wrote: lists do not hold it, so that the access log can say who read whose. It never changes. */
+export function useReason(id: string, wanted: boolean) {
+  return useQuery({
+    queryKey: ["reason", id],
+    queryFn: async ({ signal }) =>
+      (await request<ConsultationView>("GET", `/consultations/${encodeURIComponent(id)}`, { signal })).reason,
+    enabled: wanted,
+    staleTime: Infinity,
+  });
+}
+
 /** Doctors who can be asked. */
 export function useDoctors() {
   return useQuery({

@@ -59,6 +59,8 @@ export const consultation = {
   cancelled: "The consultation is cancelled.",
 
   // The doctor's home.
+  reasonShow: "Show reason",
+  reasonLabel: (name: string) => `Show the reason of ${name}`,
   reasonMore: "Show all",
   reasonLess: "Show less",
   todayTitle: "Today",
