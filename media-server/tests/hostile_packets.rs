@@ -117,3 +117,59 @@ fn junk_from_a_participants_own_address_ends_nobodys_session() {
     assert!(sim.peers[1].numbers(first[0]).len() > 80, "the call goes on");
     assert!(sim.peers[1].numbers(first[1]).len() > 200);
 }
+
+/// A genuine `ClientHello` of another client.
+fn client_hello() -> &'static [u8] {
+    &include_bytes!("../fuzz/corpus/datagram/dtls_hello_late")[4..]
+}
+
+/// A peer joins while `each` does something every millisecond; true when it is connected within two seconds.
+fn joins(sim: &mut Sim, mut each: impl FnMut(&mut Sim, u64)) -> bool {
+    sim.peers = vec![support::peer::Peer::new(sim.now, 1, Protocol::Udp)];
+    let negotiation = sim.peers[0].offer(&AV, &[]);
+    let answer = sim.connect(0, negotiation).expect("accepted");
+    sim.apply(0, &answer);
+    (0..2000).any(|millisecond| {
+        each(sim, millisecond);
+        sim.run_for(Duration::from_millis(1));
+        sim.peers[0].connected
+    })
+}
+
+#[test]
+fn client_hellos_of_strangers_stop_no_join() {
+    let mut sim = Sim::new(config());
+    let joined = (0..50).filter(|_| {
+        joins(&mut sim, |sim, millisecond| {
+            let port = 2000 + u16::try_from(millisecond).expect("a port");
+            sim.inject(SocketAddr::from(([203, 0, 113, 9], port)), client_hello());
+        })
+    });
+    assert_eq!(joined.count(), 50);
+    assert_eq!(sim.strays, 0, "and got no answer");
+}
+
+/// Whoever can forge the client's address and meets the few milliseconds before its own hello stops that attempt: a new
+/// connection with new credentials is what helps, and the attacker has to win every time.
+#[test]
+fn a_forged_client_hello_stops_an_attempt_but_not_the_join() {
+    let mut dice = Dice(3);
+    let mut sim = Sim::new(config());
+    let (mut stopped, mut lost) = (0, 0);
+    for _ in 0..50 {
+        let joined = (0..4).any(|_| {
+            let at = dice.next() % 100;
+            let joined = joins(&mut sim, |sim, millisecond| {
+                if millisecond == at {
+                    let client = sim.peers[0].address;
+                    sim.inject(client, client_hello());
+                }
+            });
+            stopped += u32::from(!joined);
+            joined
+        });
+        lost += u32::from(!joined);
+    }
+    assert!(stopped > 0, "the attack works on an attempt");
+    assert_eq!(lost, 0);
+}
