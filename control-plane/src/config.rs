@@ -55,6 +55,8 @@ pub struct HttpConfig {
     pub private_key: PathBuf,
     pub max_connections: usize,
     pub handshake_timeout_s: u64,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How long a shutdown waits for requests and captions in flight.
     pub shutdown_grace_s: u64,
 }
@@ -68,6 +70,7 @@ impl Default for HttpConfig {
             private_key: PathBuf::new(),
             max_connections: 4096,
             handshake_timeout_s: 10,
+            trusted_proxies: Vec::new(),
             shutdown_grace_s: 10,
         }
     }

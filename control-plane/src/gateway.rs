@@ -2,9 +2,11 @@
 //! at all (plain HTTP is told where we are, and nothing else), and after the handshake [`Gateway::speak`] goes on. So far
 //! everything is HTTP (1.1 and 2, with WebSocket upgrades).
 
+mod forwarded;
+
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +51,7 @@ pub struct Gateway {
     tls: TlsAcceptor,
     connections: Arc<Semaphore>,
     handshake_timeout: Duration,
+    trusted_proxies: Vec<IpAddr>,
     metrics: Metrics,
     tasks: Tasks,
 }
@@ -76,6 +79,7 @@ impl Gateway {
             tls: TlsAcceptor::from(tls),
             connections: Arc::new(Semaphore::new(http.max_connections.min(Semaphore::MAX_PERMITS))),
             handshake_timeout: Duration::from_secs(http.handshake_timeout_s),
+            trusted_proxies: http.trusted_proxies.clone(),
             metrics,
             tasks,
         }
@@ -138,7 +142,8 @@ impl Gateway {
 
     async fn speak(&self, stream: TlsStream<TcpStream>, peer: SocketAddr, router: Router) {
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let client = forwarded::client_address(peer, request.headers(), &self.trusted_proxies);
+            request.extensions_mut().insert(ConnectInfo(client));
             router.clone().call(request)
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());

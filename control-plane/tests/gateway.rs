@@ -93,6 +93,27 @@ async fn metrics_of_both_halves_are_shown_to_this_machine() {
     assert!(text.contains("auscult_media_"), "{text}");
 }
 
+/// Only this machine may read the metrics; through a proxy on this machine it is not this machine that reads.
+#[tokio::test]
+async fn a_proxy_is_believed_only_when_it_is_named() {
+    let trusted = HttpConfig { trusted_proxies: vec![[127, 0, 0, 1].into()], ..HttpConfig::default() };
+    for (http, status) in [(HttpConfig::default(), 200), (trusted, 404)] {
+        let live = Live::start_with(http).await;
+        let request = browser(&live).get(url(&live, "/metrics")).header("x-forwarded-for", "203.0.113.9");
+        assert_eq!(request.send().await.unwrap().status(), status);
+
+        let wrong = serde_json::json!({"email": "nobody@example.org", "password": "wrong password"});
+        let attempt = browser(&live).post(url(&live, "/api/v1/session"));
+        let attempt = attempt.header("x-forwarded-for", "127.0.0.1, 203.0.113.9").json(&wrong);
+        assert_eq!(attempt.send().await.unwrap().status(), 401);
+        let store = &live.app.app.store;
+        let entries = store.read(store.tenant()).await.unwrap().log_page(0, 100).await.unwrap();
+        let last = &entries.last().unwrap().entry;
+        let expected = if status == 200 { "127.0.0.1" } else { "203.0.113.9" };
+        assert_eq!((&*last.action, &*last.address), ("session.refuse", expected));
+    }
+}
+
 #[tokio::test]
 async fn a_port_that_is_taken_is_said_in_a_sentence() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
