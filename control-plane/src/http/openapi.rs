@@ -118,6 +118,8 @@ fn add_refusals(path: &str, operation: &mut Operation) {
 
 /// The document and the interactive pages.
 pub fn pages(description: OpenApi) -> Router<App> {
-    let config = Config::from(DOCUMENT).try_it_out_enabled(true).persist_authorization(false);
+    // Without the bar at the top, whose logo brings a style of its own that our policy refuses.
+    let config =
+        Config::from(DOCUMENT).try_it_out_enabled(true).persist_authorization(false).use_base_layout();
     SwaggerUi::new("/docs").url(DOCUMENT, description).config(config).into()
 }
