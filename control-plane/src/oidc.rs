@@ -117,6 +117,16 @@ pub struct Departure {
     redirect_uri: String,
     nonce: String,
     verifier: String,
+    /// The provider has to ask for the person's secret again, whatever it remembers.
+    proved_since: Option<Timestamp>,
+}
+
+/// What somebody goes to a provider for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    SignIn,
+    /// To prove once more that it is them.
+    Confirm,
 }
 
 /// What the browser brings back.
@@ -153,10 +163,20 @@ impl Provider {
     }
 
     /// Where to send somebody who comes back to `redirect_uri`; `state` is still to be added to the address.
-    pub async fn depart(&self, redirect_uri: String, now: Timestamp) -> Result<(Departure, Url), OidcError> {
+    pub async fn depart(
+        &self,
+        purpose: Purpose,
+        redirect_uri: String,
+        now: Timestamp,
+    ) -> Result<(Departure, Url), OidcError> {
         let _place = self.places.try_acquire().map_err(|_| OidcError::Busy)?;
         let known = self.known(now).await?;
-        let departure = Departure { redirect_uri, nonce: secret::generate()?, verifier: secret::generate()? };
+        let departure = Departure {
+            redirect_uri,
+            nonce: secret::generate()?,
+            verifier: secret::generate()?,
+            proved_since: (purpose == Purpose::Confirm).then_some(now),
+        };
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, departure.verifier.as_bytes()));
         let mut address = known.metadata.authorization_endpoint.0.clone();
         address
@@ -168,6 +188,9 @@ impl Provider {
             .append_pair("nonce", &departure.nonce)
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
+        if purpose == Purpose::Confirm {
+            address.query_pairs_mut().append_pair("prompt", "login").append_pair("max_age", "0");
+        }
         Ok((departure, address))
     }
 
@@ -191,6 +214,7 @@ impl Provider {
             issuer: &metadata.issuer,
             client_id: &self.settings.client_id,
             nonce: &departure.nonce,
+            proved_since: departure.proved_since,
         };
         let profile = match check(&tokens.id_token, &known.keys, &expected, now) {
             Err(IdTokenError::UnknownKey) if now.since(known.read_at) >= KEYS_AGAIN_AFTER => {

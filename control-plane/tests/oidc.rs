@@ -572,3 +572,54 @@ async fn whoever_tries_too_often_is_told_to_wait() {
     is_refused(&app.anonymous().get(START).await, "too_many", "start");
     is_refused(&app.anonymous().get(CALLBACK).await, "too_many", "callback");
 }
+
+const PROTECTED: &str = "/api/v1/account/passkeys/challenge";
+const CONFIRM: &str = "/api/v1/oidc/hospital/confirm";
+
+/// Leaves to prove once more who they are; the browser that comes back has no session's cookie with it.
+async fn leave_to_confirm(person: &Client) -> Away {
+    let reply = person.post(CONFIRM, json!({})).await;
+    assert_eq!(reply.status.as_u16(), 200, "{}", reply.text);
+    let cookie = reply.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().map(ToOwned::to_owned);
+    let address = reply.json["address"].as_str().unwrap().parse().unwrap();
+    Away { address, browser: Client { cookie, csrf: None, ..person.clone() } }
+}
+
+#[tokio::test]
+async fn who_has_no_password_proves_at_the_provider_that_it_is_them() {
+    let (app, provider) = start().await;
+    let reply = sign_in(&app, &provider, &ada()).await;
+    let view = session(&app, &reply).await;
+    let person = app.client_of(&reply, &view["csrf_token"]);
+    app.wait(Duration::from_mins(6));
+    person.post(PROTECTED, json!({})).await.refused(403, "reauthenticate");
+    let begun = now(&app);
+    for (what, claims) in [
+        ("signed in long ago", json!({"auth_time": begun - 61})),
+        ("does not say when", json!({"auth_time": null})),
+        ("in the future", json!({"auth_time": begun + 61})),
+        ("somebody else", json!({"sub": "another"})),
+    ] {
+        let away = leave_to_confirm(&person).await;
+        assert_eq!((away.asked("prompt").as_str(), away.asked("max_age").as_str()), ("login", "0"));
+        let code = provider.authorize(&away.address, begun, &claims);
+        let reply = away.back(&[("code", &code), ("state", &away.asked("state"))]).await;
+        assert_eq!(place(&reply), "/settings/security?error=other", "{what}");
+        person.post(PROTECTED, json!({})).await.refused(403, "reauthenticate");
+    }
+    let away = leave_to_confirm(&person).await;
+    let code = provider.authorize(&away.address, begun, &json!({}));
+    let reply = away.back(&[("code", &code), ("state", &away.asked("state"))]).await;
+    assert_eq!(place(&reply), "/settings/security");
+    let cookies: Vec<_> = reply.headers.get_all(header::SET_COOKIE).iter().collect();
+    assert_eq!(cookies.len(), 1, "no new session: {cookies:?}");
+    person.post(PROTECTED, json!({})).await.expect(200);
+    assert!(app.actions().await.contains(&"session.confirm".to_owned()), "{:?}", app.actions().await);
+
+    let away = leave_to_confirm(&person).await;
+    let code = provider.authorize(&away.address, begun, &json!({}));
+    person.delete("/api/v1/session").await.expect(204);
+    let reply = away.back(&[("code", &code), ("state", &away.asked("state"))]).await;
+    assert_eq!(place(&reply), "/settings/security?error=other", "signed out meanwhile");
+    app.anonymous().post(CONFIRM, json!({})).await.refused(401, "unauthenticated");
+}

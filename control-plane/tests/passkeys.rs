@@ -20,6 +20,7 @@ const PASSKEYS: &str = "/api/v1/account/passkeys";
 const BEGIN: &str = "/api/v1/account/passkeys/challenge";
 const ASK: &str = "/api/v1/passkeys/challenge";
 const SIGN_IN: &str = "/api/v1/session/passkey";
+const CONFIRM: &str = "/api/v1/session/confirm";
 
 async fn enrol(client: &Client, authenticator: &mut Authenticator) -> Reply {
     let asked = client.post(BEGIN, json!({})).await.expect(200);
@@ -303,4 +304,30 @@ async fn whoever_asks_too_often_is_told_to_wait_and_forgiven_once_signed_in() {
     reply.refused(429, "too_many_requests");
     let elsewhere = Client { address: "192.0.2.2".into(), ..app.anonymous() };
     elsewhere.post(ASK, json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_has_no_password_proves_with_their_passkey_that_it_is_them() {
+    let app = TestApp::start().await;
+    let (patient, mut authenticator) = patient_with_passkey(&app).await;
+    let mut others = Authenticator::new(ORIGIN);
+    enrol(&app.doctor().await, &mut others).await.expect(201);
+    app.wait(Duration::from_mins(6));
+    patient.post(BEGIN, json!({})).await.refused(403, "reauthenticate");
+
+    let asked = ask(&app).await;
+    let proof = |credential: Value| json!({"passkey": {"challenge_id": asked["challenge_id"], "credential": credential}});
+    let body = proof(others.get(&asked["options"]));
+    let reply = patient.post(CONFIRM, body).await;
+    assert!(reply.json["error"]["fields"]["passkey"].is_string(), "somebody else's: {}", reply.text);
+    let reply = patient.post(CONFIRM, proof(authenticator.get(&asked["options"]))).await;
+    assert!(reply.json["error"]["fields"]["passkey"].is_string(), "asked before: {}", reply.text);
+    patient.post(BEGIN, json!({})).await.refused(403, "reauthenticate");
+
+    let asked = ask(&app).await;
+    let credential = authenticator.get(&asked["options"]);
+    let body = json!({"passkey": {"challenge_id": asked["challenge_id"], "credential": credential}});
+    patient.post(CONFIRM, body.clone()).await.expect(204);
+    patient.post(BEGIN, json!({})).await.expect(200);
+    patient.post(CONFIRM, body).await.refused(422, "invalid_input");
 }

@@ -28,6 +28,8 @@ pub enum IdTokenError {
     Time,
     #[error("the id token belongs to another sign-in")]
     Nonce,
+    #[error("the provider does not say that the person has just signed in there")]
+    NotAgain,
 }
 
 /// The keys that a provider publishes.
@@ -43,6 +45,8 @@ pub struct Expected<'a> {
     pub issuer: &'a str,
     pub client_id: &'a str,
     pub nonce: &'a str,
+    /// The person has to have proved themselves to the provider since (Core, section 3.1.2.1: `max_age`).
+    pub proved_since: Option<Timestamp>,
 }
 
 /// What a provider says of a person. Holds names, so it is not `Debug`.
@@ -76,6 +80,7 @@ struct Claims {
     nbf: u64,
     nonce: String,
     azp: Option<String>,
+    auth_time: Option<u64>,
     #[serde(flatten)]
     profile: Profile,
 }
@@ -157,6 +162,12 @@ pub fn check(
     }
     if claims.nonce != expected.nonce {
         return Err(IdTokenError::Nonce);
+    }
+    let proved = |since: Timestamp| {
+        claims.auth_time.is_some_and(|at| at <= soon && at.saturating_add(SKEW) >= since.seconds())
+    };
+    if !expected.proved_since.is_none_or(proved) {
+        return Err(IdTokenError::NotAgain);
     }
     let ours = claims.aud.is_only(expected.client_id)
         && claims.azp.is_none_or(|party| party == expected.client_id)

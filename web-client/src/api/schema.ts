@@ -199,10 +199,11 @@ export type CheckpointView = {
 
 export type CodeMethod = "totp" | "recovery";
 
-/** `POST /api/v1/session/confirm`: one of the two, or both. */
+/** `POST /api/v1/session/confirm`: one of them, or more. */
 export type Confirm = {
   /** Of the authenticator, or a recovery code. */
   code?: string | null;
+  passkey?: PasskeySignIn | null;
   password?: string | null;
 };
 
@@ -275,6 +276,11 @@ export type DashboardView = PatientDashboardView & {
 export type DecideVerification = {
   /** 3 to 500 characters; the doctor reads it. */
   reason: string;
+};
+
+export type DepartureView = {
+  /** At the provider: lead the page there. It comes back to `/settings/security`. */
+  address: string;
 };
 
 export type DeviceView = {
@@ -516,7 +522,7 @@ export type PasskeyChallengeView = {
 
 export type PasskeyId = string;
 
-/** `POST /api/v1/session/passkey` */
+/** `POST /api/v1/session/passkey`, and within `POST /api/v1/session/confirm` */
 export type PasskeySignIn = {
   challenge_id: string;
   /** `AuthenticationResponseJSON` of WebAuthn level 3. */

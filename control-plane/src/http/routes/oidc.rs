@@ -2,10 +2,13 @@
 //! left (a cookie), for the sign-in that it left for (`state`), once. Roles never come from outside: a provider says who
 //! somebody is, the clinic what they may do.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use serde::Deserialize;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,6 +16,7 @@ use super::session::methods;
 use crate::app::App;
 use crate::crypto::id_token::Profile;
 use crate::crypto::secret;
+use crate::domain::access::Actor;
 use crate::domain::audit::{Action, Agent, AuditEntry, Outcome};
 use crate::domain::one_time::OneTimePurpose;
 use crate::domain::session::SecondFactor;
@@ -24,8 +28,8 @@ use crate::http::path::{IdPath, Search};
 use crate::http::pending::{LIFETIME, Pending};
 use crate::http::sign_in::{Visitor, new_session};
 use crate::http::views::ErrorBody;
-use crate::ids::{TenantId, UserId};
-use crate::oidc::{Departure, Provider, Return};
+use crate::ids::{SessionId, TenantId, UserId};
+use crate::oidc::{Departure, OidcError, Provider, Purpose, Return};
 use crate::origin::origin;
 use crate::store::{Credentials, NewUser, StoreError};
 
@@ -35,7 +39,7 @@ const NO_COOKIE: &str = "__Host-auscult_oidc=; Path=/; Secure; HttpOnly; SameSit
 const NAME_LEN: usize = 80;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(start)).routes(routes!(callback))
+    OpenApiRouter::new().routes(routes!(start)).routes(routes!(confirm)).routes(routes!(callback))
 }
 
 /// People who are at a provider now.
@@ -48,6 +52,20 @@ struct Traveller {
     /// Hash of the cookie that went with them.
     browser: String,
     departure: Departure,
+    confirms: Option<Confirms>,
+}
+
+/// The session whose person wants to prove once more that it is them.
+#[derive(Clone, Copy)]
+struct Confirms {
+    user: UserId,
+    session: SessionId,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct DepartureView {
+    /// At the provider: lead the page there. It comes back to `/settings/security`.
+    pub address: String,
 }
 
 /// `GET /api/v1/oidc/{provider}/callback` (RFC 6749 section 4.1.2, RFC 9207). What else a provider adds is ignored.
@@ -138,17 +156,37 @@ pub async fn start(
     if app.sign_ins.attempt(visitor.address, now).is_err() {
         return Ok(refused(Refusal::TooMany));
     }
-    let back = format!("{origin}/api/v1/oidc/{id}/callback");
-    let (departure, mut address) = match provider.depart(back, now).await {
-        Ok(departed) => departed,
-        Err(error) => {
-            tracing::warn!(provider = id, %error, "single sign-on cannot begin");
-            return Ok(refused(Refusal::ProviderDown));
+    match provider.depart(Purpose::SignIn, way_back(&origin, &id), now).await {
+        Ok(departed) => {
+            let (address, cookie) = send_away(&app, visitor.tenant, id, departed, None, now)?;
+            Ok(see_other(&address, vec![cookie]))
         }
-    };
+        Err(error) => {
+            cannot_begin(&id, &error);
+            Ok(refused(Refusal::ProviderDown))
+        }
+    }
+}
+
+fn way_back(origin: &str, provider: &str) -> String {
+    format!("{origin}/api/v1/oidc/{provider}/callback")
+}
+
+fn cannot_begin(provider: &str, error: &OidcError) {
+    tracing::warn!(provider, %error, "single sign-on cannot begin");
+}
+
+/// The address at the provider, and the cookie by which we know the browser again.
+fn send_away(
+    app: &App,
+    tenant: TenantId,
+    provider: String,
+    (departure, mut address): (Departure, Url),
+    confirms: Option<Confirms>,
+    now: Timestamp,
+) -> Result<(String, HeaderValue), ApiError> {
     let browser = secret::generate()?;
-    let traveller =
-        Traveller { tenant: visitor.tenant, provider: id, browser: secret::hash(&browser), departure };
+    let traveller = Traveller { tenant, provider, browser: secret::hash(&browser), departure, confirms };
     let state = app.departures.0.begin(traveller, now)?;
     address.query_pairs_mut().append_pair("state", &state);
     // Lax: the way back is a navigation that another site begins.
@@ -156,7 +194,34 @@ pub async fn start(
     let cookie = format!("{COOKIE}={browser}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age}");
     let mut cookie = HeaderValue::from_str(&cookie).map_err(|error| ApiError::Internal(error.into()))?;
     cookie.set_sensitive(true);
-    Ok(see_other(address.as_str(), vec![cookie]))
+    Ok((address.into(), cookie))
+}
+
+/// Prove again that it is you, at a provider that your account is linked with.
+#[utoipa::path(
+    post, path = "/oidc/{provider}/confirm", tag = "signing in",
+    params(("provider" = String, Path, description = "From `GET /registrations/policy`")),
+    responses((status = 200, description = "Where to lead the page", body = DepartureView)),
+)]
+pub async fn confirm(
+    State(app): State<App>,
+    actor: Actor,
+    IdPath(id): IdPath<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<DepartureView>), ApiError> {
+    let now = app.clock.now();
+    let provider = provider_of(&app, actor.tenant, &id)?;
+    let origin = origin(&app, &uri, &headers).ok_or(ApiError::NotFound)?;
+    let too_many = |retry_after| ApiError::TooManyRequests { retry_after };
+    app.sign_ins.attempt(actor.address, now).map_err(too_many)?;
+    let departed = provider.depart(Purpose::Confirm, way_back(&origin, &id), now).await.map_err(|error| {
+        cannot_begin(&id, &error);
+        ApiError::Unavailable
+    })?;
+    let confirms = Confirms { user: actor.user, session: actor.session };
+    let (address, cookie) = send_away(&app, actor.tenant, id, departed, Some(confirms), now)?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(DepartureView { address })))
 }
 
 /// Come back from a provider.
@@ -165,7 +230,7 @@ pub async fn start(
     security(()),
     params(("provider" = String, Path, description = "From `GET /registrations/policy`")),
     responses(
-        (status = 303, description = "To `/` with the cookie, to `/signin#second-step.…` for one more step, or to `/signin?error=…`"),
+        (status = 303, description = "To `/` with the cookie, to `/signin#second-step.…` for one more step, or to `/signin?error=…`; who left to confirm comes to `/settings/security`"),
         (status = 404, description = "This clinic has no such provider", body = ErrorBody),
     ),
 )]
@@ -181,24 +246,67 @@ pub async fn callback(
     if app.sign_ins.attempt(visitor.address, now).is_err() {
         return Ok(refused(Refusal::TooMany));
     }
-    let who = match returned {
-        Ok(Search(returned)) => identify(&app, &visitor, provider, &headers, &returned, now).await,
-        Err(_) => Err(Refusal::Other),
+    let Ok(Search(returned)) = returned else {
+        return refuse(&app, &visitor, Refusal::Other, None, now).await;
     };
-    let entered = match who {
-        Ok(profile) => enter(&app, &visitor, provider, &profile, now).await,
-        Err(refusal) => Err(refusal.into()),
+    let traveller = match arrived(&app, &visitor, provider, &headers, &returned, now) {
+        Ok(traveller) => traveller,
+        Err(refusal) => return refuse(&app, &visitor, refusal, None, now).await,
+    };
+    let entered = match (identify(provider, &traveller, &returned, now).await, traveller.confirms) {
+        (Ok(profile), None) => enter(&app, &visitor, provider, &profile, now).await,
+        (Ok(profile), Some(confirms)) => {
+            proved_again(&app, &visitor, provider, &profile, confirms, now).await
+        }
+        (Err(refusal), _) => Err(refusal.into()),
     };
     match entered {
         Ok(response) => Ok(response),
         Err(Stop::Failed(error)) => Err(error),
-        Err(Stop::Refused(refusal)) => {
-            let entry = AuditEntry::by(Agent::Anonymous, Action::SignInRefused, "", now);
-            let tx = app.store.begin(visitor.tenant).await?;
-            tx.commit(entry.with_outcome(Outcome::Denied).from_address(visitor.address)).await?;
-            Ok(refused(refusal))
-        }
+        Err(Stop::Refused(refusal)) => refuse(&app, &visitor, refusal, traveller.confirms, now).await,
     }
+}
+
+async fn refuse(
+    app: &App,
+    visitor: &Visitor,
+    refusal: Refusal,
+    confirms: Option<Confirms>,
+    now: Timestamp,
+) -> Result<Response, ApiError> {
+    let subject = confirms.map(|confirms| confirms.user.to_string()).unwrap_or_default();
+    let entry = AuditEntry::by(Agent::Anonymous, Action::SignInRefused, subject, now);
+    let tx = app.store.begin(visitor.tenant).await?;
+    tx.commit(entry.with_outcome(Outcome::Denied).from_address(visitor.address)).await?;
+    match confirms {
+        Some(_) => Ok(settings(&format!("?error={}", refusal.name()))),
+        None => Ok(refused(refusal)),
+    }
+}
+
+/// The session may do dangerous things for a while: the provider has asked its person again.
+async fn proved_again(
+    app: &App,
+    visitor: &Visitor,
+    provider: &Provider,
+    profile: &Profile,
+    Confirms { user, session }: Confirms,
+    now: Timestamp,
+) -> Result<Response, Stop> {
+    let mut tx = app.store.begin(visitor.tenant).await?;
+    if tx.oidc_user(&provider.settings.issuer, &profile.sub).await? != Some(user) {
+        return Err(Refusal::Other.into());
+    }
+    match tx.confirm_session(session, now).await {
+        Ok(()) => {}
+        // It ended meanwhile.
+        Err(StoreError::NotFound | StoreError::Conflict) => return Err(Refusal::Other.into()),
+        Err(error) => return Err(error.into()),
+    }
+    let person = tx.user(user).await?;
+    tx.commit(visitor.entry(&person, Action::Reauthenticated, now)).await?;
+    app.sign_ins.forgive(visitor.address);
+    Ok(settings(""))
 }
 
 fn provider_of<'a>(app: &'a App, tenant: TenantId, id: &str) -> Result<&'a Provider, ApiError> {
@@ -212,23 +320,30 @@ pub(super) fn serves(app: &App, provider: &Provider, tenant: TenantId) -> bool {
     clinic.is_empty() || app.store.clinic_at(clinic) == Some(tenant)
 }
 
-/// Whom the provider says this is, if it is who left.
-async fn identify(
+/// Who left, if it is the browser that comes back.
+fn arrived(
     app: &App,
     visitor: &Visitor,
     provider: &Provider,
     headers: &HeaderMap,
     returned: &Returned,
     now: Timestamp,
-) -> Result<Profile, Refusal> {
+) -> Result<Traveller, Refusal> {
     let browser = cookie(headers, COOKIE).map(secret::hash);
     let traveller = app.departures.0.finish(&returned.state, now).ok_or(Refusal::Other)?;
     let is_same = traveller.tenant == visitor.tenant
         && traveller.provider == provider.settings.id
         && browser.as_ref() == Some(&traveller.browser);
-    if !is_same {
-        return Err(Refusal::Other);
-    }
+    if is_same { Ok(traveller) } else { Err(Refusal::Other) }
+}
+
+/// Whom the provider says this is.
+async fn identify(
+    provider: &Provider,
+    traveller: &Traveller,
+    returned: &Returned,
+    now: Timestamp,
+) -> Result<Profile, Refusal> {
     match (returned.error.as_deref(), returned.code.as_deref()) {
         (None, Some(code)) => {
             let back = Return { code, issuer: returned.iss.as_deref() };
@@ -347,6 +462,10 @@ fn name_of(profile: &Profile, email: &str) -> String {
 fn refused(refusal: Refusal) -> Response {
     let place = format!("/signin?error={}", refusal.name());
     see_other(&place, vec![HeaderValue::from_static(NO_COOKIE)])
+}
+
+fn settings(news: &str) -> Response {
+    see_other(&format!("/settings/security{news}"), vec![HeaderValue::from_static(NO_COOKIE)])
 }
 
 fn see_other(place: &str, cookies: Vec<HeaderValue>) -> Response {

@@ -65,7 +65,7 @@ pub struct PasskeyView {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// `POST /api/v1/session/passkey`
+/// `POST /api/v1/session/passkey`, and within `POST /api/v1/session/confirm`
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasskeySignIn {
@@ -149,40 +149,53 @@ pub async fn sign_in(
     app.sign_ins
         .attempt(visitor.address, now)
         .map_err(|retry_after| ApiError::TooManyRequests { retry_after })?;
-    let question = app.ceremonies.questions.finish(&body.challenge_id, now);
-    let question = question.filter(|(tenant, _)| *tenant == visitor.tenant).map(|(_, question)| question);
-    let answer = Answer::parse(body.credential.to_string().as_bytes());
     let mut tx = app.store.begin(visitor.tenant).await?;
-    let passkey = match &answer {
-        Ok(answer) => tx.passkey(answer.credential()).await?,
-        Err(_) => None,
+    let user = match prove(&app, &mut tx, visitor.tenant, &party, &body, now).await? {
+        Ok(user) => user,
+        Err(owner) => return refuse(tx, &visitor, owner, now).await,
     };
-    let (Some(question), Ok(answer), Some(passkey)) = (question, answer, passkey) else {
-        return refuse(tx, &visitor, None, now).await;
-    };
-    let user = tx.user(passkey.key.user).await?;
-    match question.check(&party, &answer, &passkey.key) {
-        Ok(state) if user.deactivated_at.is_none() => tx.passkey_used(&passkey, &state, now).await?,
-        Err(PasskeyError::Copied) => {
-            tx.insert_notice(user.id, "passkey_copied", &passkey.id.to_string(), now).await?;
-            return refuse(tx, &visitor, Some(&passkey), now).await;
-        }
-        _ => return refuse(tx, &visitor, Some(&passkey), now).await,
-    }
     let (cookies, view) = open_session(&app, &visitor, &mut tx, &user, SecondFactor::Passkey).await?;
     tx.commit(visitor.entry(&user, Action::SignedIn, now)).await?;
     app.sign_ins.forgive(visitor.address);
     Ok((cookies, Json(view)))
 }
 
-/// Everything that is wrong with a passkey answers alike; the trail knows whose it was.
-async fn refuse<T>(
-    tx: Tx,
-    visitor: &Visitor,
-    passkey: Option<&Passkey>,
+/// Whose passkey answered as it was asked, once; else whose it would have been. The caller commits.
+pub(super) async fn prove(
+    app: &App,
+    tx: &mut Tx,
+    tenant: TenantId,
+    party: &RelyingParty,
+    body: &PasskeySignIn,
     now: Timestamp,
-) -> Result<T, ApiError> {
-    let subject = passkey.map(|passkey| passkey.key.user.to_string()).unwrap_or_default();
+) -> Result<Result<User, Option<UserId>>, ApiError> {
+    let question = app.ceremonies.questions.finish(&body.challenge_id, now);
+    let question = question.filter(|(asked_in, _)| *asked_in == tenant).map(|(_, question)| question);
+    let answer = Answer::parse(body.credential.to_string().as_bytes());
+    let passkey = match &answer {
+        Ok(answer) => tx.passkey(answer.credential()).await?,
+        Err(_) => None,
+    };
+    let (Some(question), Ok(answer), Some(passkey)) = (question, answer, passkey) else {
+        return Ok(Err(None));
+    };
+    let user = tx.user(passkey.key.user).await?;
+    match question.check(party, &answer, &passkey.key) {
+        Ok(state) if user.deactivated_at.is_none() => {
+            tx.passkey_used(&passkey, &state, now).await?;
+            return Ok(Ok(user));
+        }
+        Err(PasskeyError::Copied) => {
+            tx.insert_notice(user.id, "passkey_copied", &passkey.id.to_string(), now).await?;
+        }
+        _ => {}
+    }
+    Ok(Err(Some(user.id)))
+}
+
+/// Everything that is wrong with a passkey answers alike; the trail knows whose it was.
+async fn refuse<T>(tx: Tx, visitor: &Visitor, owner: Option<UserId>, now: Timestamp) -> Result<T, ApiError> {
+    let subject = owner.map(|owner| owner.to_string()).unwrap_or_default();
     let entry = AuditEntry::by(Agent::Anonymous, Action::SignInRefused, subject, now);
     tx.commit(entry.with_outcome(Outcome::Denied).from_address(visitor.address)).await?;
     Err(ApiError::WrongPasskey)

@@ -9,8 +9,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::passkeys::{self, PasskeySignIn};
 use super::{check_password, text_field};
 use crate::app::App;
+use crate::crypto::passkey::RelyingParty;
 use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::one_time::OneTimePurpose;
 use crate::domain::session::{Revocation, SecondFactor};
@@ -91,7 +93,7 @@ pub struct ChangePassword {
     pub password: String,
 }
 
-/// `POST /api/v1/session/confirm`: one of the two, or both.
+/// `POST /api/v1/session/confirm`: one of them, or more.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
@@ -100,6 +102,9 @@ pub struct Confirm {
     /// Of the authenticator, or a recovery code.
     #[serde(default)]
     pub code: Option<String>,
+    /// The answer to `POST /api/v1/passkeys/challenge`.
+    #[serde(default)]
+    pub passkey: Option<PasskeySignIn>,
 }
 
 /// Signed in, or one step further.
@@ -277,19 +282,21 @@ pub async fn change_password(
 #[utoipa::path(
     post, path = "/session/confirm", tag = "signing in",
     request_body = Confirm,
-    responses((status = 204, description = "Confirmed"), (status = 422, description = "What was given is wrong; `fields` says which", body = ErrorBody)),
+    responses((status = 204, description = "Confirmed"), (status = 409, description = "This server has no name that passkeys could belong to", body = ErrorBody), (status = 422, description = "What was given is wrong; `fields` says which", body = ErrorBody)),
 )]
 pub async fn confirm(
     State(app): State<App>,
     visitor: Visitor,
     SignedIn { actor, user, .. }: SignedIn,
+    party: Result<RelyingParty, ApiError>,
     Body(body): Body<Confirm>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
-    let field = match (&body.password, &body.code) {
-        (Some(_), _) => "password",
-        (None, Some(_)) => "code",
-        (None, None) => return Err(ApiError::field("password", "is missing")),
+    let field = match (&body.password, &body.code, &body.passkey) {
+        (Some(_), ..) => "password",
+        (None, Some(_), _) => "code",
+        (None, None, Some(_)) => "passkey",
+        (None, None, None) => return Err(ApiError::field("password", "is missing")),
     };
     let counters = visitor.counters(&app, &user.email)?;
     let mut right = true;
@@ -303,6 +310,10 @@ pub async fn confirm(
     right &= !is_locked(&app, &mut tx, &counters).await?;
     if let Some(code) = body.code.as_deref().filter(|_| right) {
         right = take_code(&mut tx, user.id, code, now).await?.is_some();
+    }
+    if let Some(passkey) = body.passkey.as_ref().filter(|_| right) {
+        let proved = passkeys::prove(&app, &mut tx, actor.tenant, &party?, passkey, now).await?;
+        right = proved.is_ok_and(|owner| owner.id == user.id);
     }
     if !right {
         refuse(&app, tx, &visitor, &counters, Some(user.id)).await?;
