@@ -53,6 +53,7 @@ impl SentLayer {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a test")]
 pub(crate) struct Peer {
     pub(crate) id: ParticipantId,
     pub(crate) address: SocketAddr,
@@ -65,6 +66,8 @@ pub(crate) struct Peer {
     pub(crate) subscribe: Vec<(Mid, TrackId)>,
     /// The camera sends H.264 instead of VP8.
     pub(crate) h264: bool,
+    /// The microphone sends RED (RFC 2198) with the packet before, as Chromium does.
+    pub(crate) red: bool,
     /// The camera sends three layers; set before the first offer.
     pub(crate) simulcast: bool,
     /// Lowest first.
@@ -109,6 +112,7 @@ impl Peer {
             publish: Vec::new(),
             subscribe: Vec::new(),
             h264: false,
+            red: false,
             simulcast: false,
             layers: SentLayer::all(),
             outbox: VecDeque::new(),
@@ -192,10 +196,17 @@ impl Peer {
     pub(crate) fn send_audio(&mut self, now: Instant) {
         self.sequence[0] += 1;
         let number = self.sequence[0];
-        let payload = [b"opus".as_slice(), &number.to_be_bytes()].concat();
+        let opus = |number: u64| [b"opus".as_slice(), &number.to_be_bytes()].concat();
+        let (red, mut payload) = (self.red, opus(number));
+        if red {
+            // A block of payload type 111, 960 ticks earlier, 12 bytes; then the last one, of the same type.
+            let header = [0xef, 0x0f, 0x00, 12, 111];
+            payload = [&header[..], &opus(number - 1), &payload].concat();
+        }
         let ext =
             ExtensionValues { audio_level: Some(-30), voice_activity: Some(true), ..Default::default() };
-        self.write(now, Source::Microphone, |pt| {
+        self.write(now, Source::Microphone, |opus| {
+            let pt = if red { 63.into() } else { opus };
             RtpWrite::new(pt, number.into(), (number * 960) as u32, now, payload).ext_vals(ext)
         });
     }

@@ -72,6 +72,8 @@ pub(crate) struct Sim {
     pub(crate) peers: Vec<Peer>,
     pub(crate) events: Vec<MediaEvent>,
     pub(crate) network: Network,
+    /// Only this peer's network loses and jitters; `None`: everyone's.
+    pub(crate) bad_network: Option<usize>,
     /// Ways to peers (by index) that have a limit.
     pub(crate) bottlenecks: HashMap<usize, Bottleneck>,
     /// Datagrams that the server sent to nobody we know.
@@ -112,6 +114,7 @@ impl Sim {
             peers: Vec::new(),
             events: Vec::new(),
             network: Network::default(),
+            bad_network: None,
             bottlenecks: HashMap::new(),
             strays: 0,
             flights: Vec::new(),
@@ -283,10 +286,12 @@ impl Sim {
             sent.extend(peer.outbox.drain(..).map(|transmit| (None, address, transmit)));
         }
         for (to, from, transmit) in sent {
-            if dice(&mut self.seed) % 100 < self.network.loss_percent {
+            let peer = to.or_else(|| self.peers.iter().position(|peer| peer.address == from));
+            let bad = self.bad_network.is_none() || self.bad_network == peer;
+            if bad && dice(&mut self.seed) % 100 < self.network.loss_percent {
                 continue;
             }
-            let jitter = self.network.jitter.as_micros() as u64;
+            let jitter = if bad { self.network.jitter.as_micros() as u64 } else { 0 };
             let jitter = Duration::from_micros(dice(&mut self.seed) % (jitter + 1));
             let limit = to.and_then(|index| self.bottlenecks.get_mut(&index));
             let passed = match limit {

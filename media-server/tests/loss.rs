@@ -1,0 +1,59 @@
+//! What of a voice reaches its listener over a bad network: 5 % of datagrams lost at random, up to 30 ms of jitter.
+
+#[expect(dead_code, reason = "other test files use the rest of it")]
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use media_server::Source;
+use str0m::net::Protocol;
+use str0m::rtp::RedDecoder;
+use support::sim::{Network, Sim, config};
+
+const MICROPHONE: [Source; 1] = [Source::Microphone];
+
+/// Percent of the spoken packets that the listener has neither as such nor in RED.
+fn lost(red: bool, bad_network: Option<usize>) -> f64 {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &MICROPHONE, &[]);
+    let track = sim.peers[0].track(Source::Microphone);
+    sim.join(Protocol::Udp, &[], &[track]);
+    sim.peers[0].red = red;
+    sim.talk(Duration::from_secs(1));
+    sim.network = Network { jitter: Duration::from_millis(30), loss_percent: 5, ..Network::default() };
+    sim.bad_network = bad_network;
+    sim.peers[1].arrived.clear();
+    sim.talk(Duration::from_secs(120));
+    let mut heard = BTreeSet::new();
+    for packet in &sim.peers[1].arrived {
+        let blocks = match packet.payload.starts_with(b"opus") {
+            true => vec![packet.payload.as_slice()],
+            false => {
+                let blocks = RedDecoder::decode(&packet.payload).expect("RED");
+                blocks.into_iter().map(|block| block.payload).collect()
+            }
+        };
+        heard.extend(blocks.iter().map(|opus| u64::from_be_bytes(opus[4..12].try_into().expect("eight"))));
+    }
+    let (first, last) = (heard.first().expect("sound"), heard.last().expect("sound"));
+    let spoken = last - first + 1;
+    assert!(spoken > 5900, "{spoken} packets in two minutes");
+    100.0 * (1.0 - heard.len() as f64 / spoken as f64)
+}
+
+#[test]
+fn redundancy_keeps_a_voice_whole_when_the_speakers_or_the_listeners_network_is_bad() {
+    for bad_network in [Some(0), Some(1)] {
+        let (plain, red) = (lost(false, bad_network), lost(true, bad_network));
+        assert!(plain > 3.0, "{plain:.2} % of plain Opus lost: the network is bad");
+        assert!(red <= 0.5, "{red:.2} % lost with RED");
+    }
+}
+
+/// One block cannot mend two losses in a row, which two bad networks cause about once in a hundred packets.
+#[test]
+fn redundancy_mends_nine_of_ten_losses_of_two_bad_networks() {
+    let (plain, red) = (lost(false, None), lost(true, None));
+    assert!(plain > 8.0 && red < plain / 7.0, "plain {plain:.2} %, RED {red:.2} %");
+}
