@@ -27,12 +27,11 @@ fn lost(red: bool, bad_network: Option<usize>) -> f64 {
     sim.talk(Duration::from_secs(120));
     let mut heard = BTreeSet::new();
     for packet in &sim.peers[1].arrived {
-        let blocks = match packet.payload.starts_with(b"opus") {
-            true => vec![packet.payload.as_slice()],
-            false => {
-                let blocks = RedDecoder::decode(&packet.payload).expect("RED");
-                blocks.into_iter().map(|block| block.payload).collect()
-            }
+        let blocks = if packet.payload.starts_with(b"opus") {
+            vec![packet.payload.as_slice()]
+        } else {
+            let blocks = RedDecoder::decode(&packet.payload).expect("RED");
+            blocks.into_iter().map(|block| block.payload).collect()
         };
         heard.extend(blocks.iter().map(|opus| u64::from_be_bytes(opus[4..12].try_into().expect("eight"))));
     }
