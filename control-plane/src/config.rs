@@ -57,6 +57,8 @@ pub struct HttpConfig {
     pub handshake_timeout_s: u64,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// How long a shutdown waits for the calls that are on.
+    pub drain_s: u64,
     /// How long a shutdown waits for requests and captions in flight.
     pub shutdown_grace_s: u64,
 }
@@ -71,6 +73,7 @@ impl Default for HttpConfig {
             max_connections: 4096,
             handshake_timeout_s: 10,
             trusted_proxies: Vec::new(),
+            drain_s: 10,
             shutdown_grace_s: 10,
         }
     }

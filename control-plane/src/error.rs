@@ -61,6 +61,8 @@ pub enum ApiError {
     Internal(#[source] anyhow::Error),
     #[error("the server is busy, try again in a moment")]
     Unavailable,
+    #[error("the server is about to restart, try again in a moment")]
+    Draining,
     /// Nothing was changed.
     #[error("{0}; nothing was changed, tell the administrator")]
     Storage(StoreError),
@@ -90,7 +92,9 @@ impl ApiError {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
             Self::Damaged(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
-            Self::Unavailable | Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+            Self::Unavailable | Self::Draining | Self::Storage(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
+            }
         }
     }
 }

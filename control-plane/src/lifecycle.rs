@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -15,6 +15,9 @@ use crate::config::Config;
 use crate::gateway::{self, Gateway};
 use crate::model::Model;
 use crate::{bootstrap, certificate, demo, http, model};
+
+/// How soon the last goodbye is noticed while the calls come to their end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What the command line adds to the configuration.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,13 +46,30 @@ impl Server {
         Ok(Self { app, address })
     }
 
+    /// Lets the calls that are on come to their end, within the configured time; nobody new comes in, everyone is told.
+    pub async fn drain(&self) {
+        let (hub, within) = (&self.app.hub, Duration::from_secs(self.app.config.http.drain_s));
+        hub.drain(within);
+        let over = async {
+            while !hub.is_idle() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            ended = timeout(within, over) => if ended.is_err() {
+                tracing::warn!("the time for calls to end is over, cutting off those that are on");
+            },
+            () = self.app.tasks.stopping().cancelled() => {}
+        }
+    }
+
     /// Stops within the grace period: people are told, the last captions are kept, requests finish. `false` when
     /// captions may be missing; a client that is still busy by then is cut off, which is its own affair.
     pub async fn stop(self) -> bool {
         let Self { app, .. } = self;
         let deadline = Instant::now() + Duration::from_secs(app.config.http.shutdown_grace_s);
         app.tasks.stopping().cancel();
-        app.hub.drain();
+        app.hub.close_all();
         let kept = timeout_at(deadline, async {
             app.media.shutdown().await;
             app.tasks.wait_for_services().await;
@@ -94,16 +114,20 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
         name = signals.next() => tracing::info!(signal = name, "stopping"),
         () = server.app.tasks.stopping().cancelled() => {}
     }
-    let failed = server.app.tasks.has_failed();
+    let tasks = server.app.tasks.clone();
+    let ended = async {
+        server.drain().await;
+        server.stop().await
+    };
     let orderly = tokio::select! {
-        orderly = server.stop() => orderly,
+        orderly = ended => orderly,
         name = signals.next() => {
             tracing::warn!(signal = name, "second signal, stopping at once");
             false
         }
     };
     tracing::info!(orderly, "stopped");
-    Ok(orderly && !failed)
+    Ok(orderly && !tasks.has_failed())
 }
 
 /// Says how to make the first administrator, for each clinic that has none.

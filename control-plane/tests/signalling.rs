@@ -201,7 +201,7 @@ async fn a_shutdown_is_told_and_a_draining_server_lets_nobody_in() {
     let (mut doctor, _) = live.join(&consultation, &consultation.doctor).await;
     let unused = live.ticket(&consultation, &consultation.patient).await;
     let mut waiting = live.socket().await;
-    live.app.app.hub.drain();
+    live.app.app.hub.close_all();
     assert_eq!(doctor.closed().await, (Some("server_shutting_down".into()), 1001));
     waiting.send(&authenticate(&unused)).await;
     assert_eq!(waiting.closed().await, (Some("server_shutting_down".into()), 1001));

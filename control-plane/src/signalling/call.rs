@@ -119,6 +119,11 @@ impl Call {
         self.participants.is_empty()
     }
 
+    /// In the call, or lost and waited for.
+    pub(super) fn includes(&self, participant: ParticipantId) -> bool {
+        self.participants.contains_key(&participant)
+    }
+
     pub(super) fn is_captioned(&self, participant: ParticipantId) -> bool {
         self.participants.get(&participant).is_some_and(|person| person.captioned)
     }

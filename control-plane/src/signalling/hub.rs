@@ -2,8 +2,9 @@
 //! media node and the database is carried out here, once the lock is released.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use media_server::{Answer, Grant, MediaError, Negotiation, RoomId, Source};
+use media_server::{Answer, Grant, MediaError, Negotiation, ParticipantId, RoomId, Source};
 use tokio::sync::{mpsc, oneshot};
 
 use super::call::{CallEvent, Work};
@@ -254,9 +255,33 @@ impl Hub {
         self.lock().tell_service(service);
     }
 
+    /// From here on nobody comes into a call but those who are in it and come back; everyone is told how long theirs may
+    /// still go on.
+    pub fn drain(&self, within: Duration) {
+        let until = self.now().plus(within);
+        self.lock().drain(until, self.now());
+    }
+
+    /// New calls should go to another server.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.lock().is_draining()
+    }
+
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lock().busy() == 0
+    }
+
+    /// Whether somebody who asks for a ticket may use it.
+    #[must_use]
+    pub fn lets_in(&self, consultation: ConsultationId, participant: ParticipantId) -> bool {
+        self.lock().lets_in(consultation, participant)
+    }
+
     /// Tells everyone that the server goes away and closes their sockets; nobody comes in any more.
-    pub fn drain(&self) {
-        self.lock().drain();
+    pub fn close_all(&self) {
+        self.lock().close_all();
     }
 
     /// `None` for a call that is not on.

@@ -295,6 +295,12 @@ pub enum ServerMessage {
     CaptionService {
         service: CaptionService,
     },
+    /// The server is going to stop: when this time is over at the latest, sooner once all calls are. Whoever is in a call
+    /// may go on and come back; nobody new is let in. Another server, or this one again, takes over after that.
+    Draining {
+        #[ts(type = "number")]
+        left_ms: i64,
+    },
     /// The consultation is over; the socket closes with 4410 after this.
     Ended,
     /// `request` names the offer that was refused. After a fatal error the socket closes with the code that `docs/API.md` gives.

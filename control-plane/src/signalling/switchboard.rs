@@ -68,7 +68,19 @@ pub(super) struct Switchboard {
     ended: HashMap<ConsultationId, Timestamp>,
     sockets: HashMap<SocketId, Outbox>,
     last_socket: u64,
-    draining: bool,
+    door: Door,
+}
+
+/// Who may come in.
+#[derive(Clone, Copy, Default)]
+enum Door {
+    #[default]
+    Open,
+    /// Those who are in a call and come back; calls are cut off at this time.
+    Draining {
+        until: Timestamp,
+    },
+    Closed,
 }
 
 impl Switchboard {
@@ -78,7 +90,7 @@ impl Switchboard {
         grant: TicketGrant,
         now: Timestamp,
     ) -> Result<(Opened, Vec<Work>), SignalError> {
-        if self.draining {
+        if !self.lets_in(grant.consultation, grant.participant) {
             return Err(SignalError::ServerShuttingDown);
         }
         if self.is_ending(grant.consultation) {
@@ -101,6 +113,9 @@ impl Switchboard {
         let effects = call.apply(CallEvent::SocketOpened { grant, socket }, now);
         let (participants, session_open) = (call.views(), call.is_session_open(seat.participant));
         let work = self.deliver(effects);
+        if let Door::Draining { until } = self.door {
+            self.send(&[socket], &draining_message(until, now));
+        }
         Ok((Opened { seat, queue: receiver, overflow, participants, session_open }, work))
     }
 
@@ -172,9 +187,29 @@ impl Switchboard {
         self.send(&everyone, &ServerMessage::CaptionService { service });
     }
 
+    /// Whether the participant may open a socket.
+    pub(super) fn lets_in(&self, consultation: ConsultationId, participant: ParticipantId) -> bool {
+        match self.door {
+            Door::Open => true,
+            Door::Draining { .. } => self.call(consultation).is_some_and(|call| call.includes(participant)),
+            Door::Closed => false,
+        }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        !matches!(self.door, Door::Open)
+    }
+
+    /// Tells everyone until when their call may go on; no other begins.
+    pub(super) fn drain(&mut self, until: Timestamp, now: Timestamp) {
+        self.door = Door::Draining { until };
+        let everyone: Vec<_> = self.sockets.keys().copied().collect();
+        self.send(&everyone, &draining_message(until, now));
+    }
+
     /// Tells everyone goodbye; calls stay, so that their last captions still find them.
-    pub(super) fn drain(&mut self) {
-        self.draining = true;
+    pub(super) fn close_all(&mut self) {
+        self.door = Door::Closed;
         let everyone: Vec<_> = self.sockets.keys().copied().collect();
         self.send(&everyone, &error_message(None, SignalError::ServerShuttingDown));
         for socket in everyone {
@@ -208,6 +243,11 @@ impl Switchboard {
             outbox.overflow.cancel();
         }
     }
+}
+
+fn draining_message(until: Timestamp, now: Timestamp) -> ServerMessage {
+    let left = until.since(now).as_millis();
+    ServerMessage::Draining { left_ms: i64::try_from(left).unwrap_or(i64::MAX) }
 }
 
 pub(super) fn error_message(request: Option<u32>, code: SignalError) -> ServerMessage {

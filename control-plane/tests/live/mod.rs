@@ -1,6 +1,7 @@
 //! The test application behind its real port: TLS, HTTP and WebSockets as a browser speaks them.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,11 +51,8 @@ impl Live {
         let gateway = Gateway::new(listener, tls, &http, metrics, tasks);
         app.app.tasks.spawn("gateway", gateway.serve(router(app.app.clone())));
 
-        let mut roots = RootCertStore::empty();
-        let own = CertificateDer::from_pem_file(app.folder.path().join("certificate.pem")).unwrap();
-        roots.add(own).unwrap();
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { app, address, tls: Arc::new(tls) }
+        let tls = trusting(app.folder.path());
+        Self { app, address, tls }
     }
 
     /// Opens the signalling socket as a page of `origin` would; the error is the HTTP status.
@@ -64,18 +62,7 @@ impl Live {
 
     /// Opens the socket of another path.
     pub(crate) async fn socket_at(&self, path: &str, origin: Option<&str>) -> Result<Socket, u16> {
-        let url = format!("wss://localhost:{}{path}", self.address.port());
-        let mut request = url.into_client_request().unwrap();
-        if let Some(origin) = origin {
-            request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
-        }
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let connector = Connector::Rustls(Arc::clone(&self.tls));
-        match client_async_tls_with_config(request, stream, None, Some(connector)).await {
-            Ok((stream, _)) => Ok(Socket(stream)),
-            Err(Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
+        Socket::open(self.address, path, origin, &self.tls).await
     }
 
     pub(crate) async fn socket(&self) -> Socket {
@@ -98,6 +85,13 @@ impl Live {
     }
 }
 
+/// Trusts the certificate that the server of this data folder made for itself.
+pub(crate) fn trusting(folder: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(folder.join("certificate.pem")).unwrap()).unwrap();
+    Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
 pub(crate) fn authenticate(ticket: &str) -> Value {
     json!({"type": "authenticate", "version": 1, "ticket": ticket})
 }
@@ -114,6 +108,27 @@ pub(crate) enum Frame {
 }
 
 impl Socket {
+    /// As a page of `origin` would; the error is the HTTP status.
+    pub(crate) async fn open(
+        address: SocketAddr,
+        path: &str,
+        origin: Option<&str>,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Self, u16> {
+        let url = format!("wss://localhost:{}{path}", address.port());
+        let mut request = url.into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = Connector::Rustls(Arc::clone(tls));
+        match client_async_tls_with_config(request, stream, None, Some(connector)).await {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub(crate) async fn send(&mut self, message: &Value) {
         self.send_text(&message.to_string()).await;
     }

@@ -46,6 +46,7 @@ export class Server {
       AUSCULT_MEDIA__LISTEN: "127.0.0.1",
       AUSCULT_MEDIA__FIRST_PORT: `${mediaPort}`,
       AUSCULT_MEDIA__WORKERS: "1",
+      AUSCULT_HTTP__DRAIN_S: "0",
       AUSCULT_WHISPER__DEMONSTRATION_FALLBACK: "true",
       ...(options.mail && {
         AUSCULT_HTTP__PUBLIC_URL: `https://127.0.0.1:${port}`,

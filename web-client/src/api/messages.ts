@@ -130,4 +130,4 @@ captions: Array<CaptionView>,
 /**
  * Your media session is still open: go on with `renegotiate` instead of `connect` if you still have its peer connection.
  */
-session_open: boolean, } | { "type": "answer", request: number, sdp: string, } | { "type": "participant", participant: ParticipantView, } | { "type": "left", id: string, reason: LeaveReason, } | { "type": "active_speakers", ids: Array<string>, } | { "type": "caption", caption: CaptionView, } | { "type": "caption_service", service: CaptionService, } | { "type": "ended" } | { "type": "error", request: number | null, code: SignalError, message: string, };
+session_open: boolean, } | { "type": "answer", request: number, sdp: string, } | { "type": "participant", participant: ParticipantView, } | { "type": "left", id: string, reason: LeaveReason, } | { "type": "active_speakers", ids: Array<string>, } | { "type": "caption", caption: CaptionView, } | { "type": "caption_service", service: CaptionService, } | { "type": "draining", left_ms: number, } | { "type": "ended" } | { "type": "error", request: number | null, code: SignalError, message: string, };

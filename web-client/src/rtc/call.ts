@@ -3,50 +3,21 @@
  * Nothing waits in a queue: after a lost socket everything is said again from the present state.
  */
 
-import type { CaptionService, CaptionView, ParticipantView, ServerMessage, TrackSource } from "../api/messages";
+import type { CaptionView, ParticipantView, ServerMessage, TrackSource } from "../api/messages";
 import { type Choice, saveChoice } from "./choice";
 import type { DeviceKind } from "./devices";
-import type { CallEnd, CallFailure, Outcome } from "./failure";
+import type { Outcome } from "./failure";
 import { wantedTracks } from "./lines";
 import { Link } from "./link";
-import { isMuted, LocalMedia, type LocalSources, SOURCES } from "./local";
-import type { Needs, Peer, RemoteMedia } from "./peer";
+import { isMuted, LocalMedia, SOURCES } from "./local";
+import type { Needs, Peer } from "./peer";
 import { Signalling, type TicketResult } from "./signalling";
-import type { ReceiveStats } from "./stats";
+import { type CallSnapshot, type CallState, firstSnapshot } from "./snapshot";
 import { View } from "./view";
 
+export type { CallSnapshot, CallState };
+
 const STATS_EVERY_MS = 2_000;
-
-export type CallState =
-  | { name: "connecting" }
-  | { name: "active" }
-  /** Media is lost and being brought back; `since` in milliseconds since the epoch. */
-  | { name: "reconnecting"; since: number }
-  | { name: "ended"; why: CallEnd }
-  | { name: "failed"; code: CallFailure };
-
-export interface CallSnapshot {
-  state: CallState;
-  /** Media goes on without the socket, captions and changes do not. `retryAt` in milliseconds since the epoch. */
-  signalling: { up: true } | { up: false; retryAt: number | null };
-  /** Own participant id, once known. */
-  you: string | null;
-  /** When the consultation started, milliseconds since the epoch by this computer's clock. */
-  startedAt: number | null;
-  participants: readonly ParticipantView[];
-  media: RemoteMedia;
-  local: LocalSources;
-  /** Participant ids, loudest first. */
-  activeSpeakers: readonly string[];
-  captionService: CaptionService | null;
-  /** May my words be captioned: my own wish, which the server follows within a second. */
-  consent: boolean;
-  /** The loudspeaker that was chosen; null: the system's. */
-  output: string | null;
-  stats: ReadonlyMap<string, ReceiveStats>;
-  /** For support and tests. */
-  peerConnection: RTCPeerConnection | null;
-}
 
 /** `history` begins every connection: the final captions so far. */
 export type CaptionEvent = { type: "history"; captions: CaptionView[] } | { type: "caption"; caption: CaptionView };
@@ -95,21 +66,7 @@ export class Call {
       onSilence: () => this.#signalling.restart(),
       onGiveUp: (code) => this.#finish({ kind: "failed", code }),
     });
-    this.#snapshot = {
-      state: { name: "connecting" },
-      signalling: { up: false, retryAt: null },
-      you: null,
-      startedAt: null,
-      participants: [],
-      media: new Map(),
-      local: this.#local.sources,
-      activeSpeakers: [],
-      captionService: null,
-      consent: options.choice.captions,
-      output: options.choice.speaker,
-      stats: new Map(),
-      peerConnection: null,
-    };
+    this.#snapshot = firstSnapshot(this.#local.sources, options.choice);
   }
 
   readonly snapshot = (): CallSnapshot => this.#snapshot;
@@ -174,6 +131,8 @@ export class Call {
         return this.#update({ activeSpeakers: message.ids });
       case "caption":
         return this.#options.onCaption({ type: "caption", caption: message.caption });
+      case "draining":
+        return this.#update({ stopsAt: Date.now() + message.left_ms });
       case "caption_service":
         return this.#update({ captionService: message.service });
       case "error":
@@ -189,6 +148,7 @@ export class Call {
     this.#participants = new Map(message.participants.map((participant) => [participant.id, participant]));
     this.#update({
       signalling: { up: true },
+      stopsAt: null,
       you: message.you,
       startedAt: Date.now() - message.elapsed_ms,
       participants: message.participants,

@@ -255,6 +255,9 @@ pub async fn ticket(
     let ConsultationState::Active { started_at, .. } = record.consultation.state else {
         return Err(InvalidTransition { from: record.consultation.state.name(), action: "joined" }.into());
     };
+    if record.own.as_ref().is_some_and(|own| !app.hub.lets_in(id, own.id)) {
+        return Err(ApiError::Draining);
+    }
     tx.commit(record.entry(&actor, Action::TicketIssued, now)).await?;
     let own = record.own.ok_or(ApiError::Forbidden)?;
     let grant = TicketGrant {

@@ -25,7 +25,7 @@ pub async fn live() -> &'static str {
 /// GET /readyz
 pub async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let mut failing = String::new();
-    if app.tasks.is_stopping() {
+    if app.hub.is_draining() || app.tasks.is_stopping() {
         failing += "the server is stopping\n";
     }
     if let Err(error) = app.store.ping().await {

@@ -136,6 +136,8 @@ export const call = {
   // Connection
   connecting: "Connecting sound and picture…",
   mediaLost: (seconds: number) => `Sound and picture stopped ${seconds} s ago. We are bringing them back; your place is kept.`,
+  serverStops: (minutes: number) =>
+    `The server will restart ${minutes > 1 ? `within ${minutes} minutes` : "within a minute"}. Your call goes on; if it is interrupted, you come back by yourself.`,
   socketLost: "The connection to the server is lost. You can still hear and speak; captions pause.",
   socketRetry: (seconds: number) => `Trying again in ${seconds} s.`,
   socketRetryNow: "Trying again now.",
