@@ -123,6 +123,7 @@ pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<
         orderly = ended => orderly,
         name = signals.next() => {
             tracing::warn!(signal = name, "second signal, stopping at once");
+            tasks.stopping().cancel();
             false
         }
     };

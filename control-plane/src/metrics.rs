@@ -28,6 +28,12 @@ pub struct Metrics {
     pub signalling_messages_total: IntCounter,
     /// Consultations with at least one person in the call.
     pub calls: IntGauge,
+    /// Pairs of people in a call, by `outcome`: proven (each was sent the other's sound), failed (not in time).
+    pub hearing_total: IntCounterVec,
+    /// Seconds with both microphones on until the proof.
+    pub hearing_seconds: Histogram,
+    /// Microphones that were on and sent nothing.
+    pub silent_microphones_total: IntCounter,
     /// Final captions and gaps committed to the transcript.
     pub captions_kept_total: IntCounter,
     /// Final captions that could not be committed; none of them was shown as final.
@@ -140,6 +146,30 @@ impl Metrics {
                 "Messages from browsers.",
             ),
             calls: gauge(&registry, "auscult_calls", "Consultations with at least one person in the call."),
+            hearing_total: from_zero(
+                labelled(
+                    &registry,
+                    "auscult_hearing_total",
+                    "Pairs of people in a call: each was sent the other's sound (proven), or not in time (failed).",
+                    "outcome",
+                ),
+                &["proven", "failed"],
+            ),
+            hearing_seconds: add(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "auscult_hearing_seconds",
+                        "Seconds with both microphones on until each had been sent the other's sound.",
+                    )
+                    .buckets(vec![1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0]),
+                ),
+            ),
+            silent_microphones_total: counter(
+                &registry,
+                "auscult_silent_microphones_total",
+                "Microphones that were on and sent nothing.",
+            ),
             captions_kept_total: counter(
                 &registry,
                 "auscult_captions_kept_total",
@@ -219,6 +249,6 @@ mod tests {
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 17);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 20);
     }
 }

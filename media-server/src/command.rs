@@ -1,5 +1,7 @@
 //! What crosses into a media worker and what comes out: plain data, never a shared object.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -113,6 +115,15 @@ pub enum QualityLevel {
     Poor,
 }
 
+/// Whether two participants have been sent each other's sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HearingProof {
+    /// `after`: how long both had been connected with their microphones on.
+    Both { after: Duration },
+    /// It took too long; `heard`: the first has been sent the second's sound, and the other way around.
+    Missing { heard: [bool; 2] },
+}
+
 /// Out of a worker or out of the caption pipeline.
 pub enum MediaEvent {
     /// The first packet of a track arrived: others may subscribe to it.
@@ -151,6 +162,20 @@ pub enum MediaEvent {
         level: QualityLevel,
         rtt_ms: Option<u32>,
         loss_percent: u8,
+    },
+    /// Of every two participants: once when the proof is there, and once before that when it takes too long.
+    Hearing {
+        room: RoomId,
+        between: [ParticipantId; 2],
+        proof: HearingProof,
+    },
+    /// A microphone that is published and not muted sends nothing, though its participant is connected. Said again as
+    /// long as it lasts.
+    Silent {
+        room: RoomId,
+        participant: ParticipantId,
+        /// Counts from 1 within one silence.
+        times: u32,
     },
     Caption(Caption),
 }

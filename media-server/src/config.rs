@@ -23,6 +23,10 @@ pub struct MediaConfig {
     pub max_participants_per_worker: usize,
     /// Seconds without ICE connectivity before a session is given up.
     pub disconnect_timeout_s: u64,
+    /// Two people with their microphones on who have not been sent each other's sound by then are reported.
+    pub hearing_within_s: u64,
+    /// A microphone that is on and sends nothing for this long is helped.
+    pub silent_after_s: u64,
 }
 
 impl Default for MediaConfig {
@@ -36,6 +40,8 @@ impl Default for MediaConfig {
             max_participants_per_room: 8,
             max_participants_per_worker: 500,
             disconnect_timeout_s: 20,
+            hearing_within_s: 15,
+            silent_after_s: 5,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! After any number of `handle_*` calls the caller calls [`Engine::flush`], then takes every
 //! [`Engine::poll_transmit`] and [`Engine::poll_event`], and sleeps until [`Engine::deadline`].
 
+mod hearing;
 mod layers;
 mod membership;
 mod routing;
@@ -47,6 +48,10 @@ pub struct EngineConfig {
     pub max_participants: usize,
     /// A session without connectivity for this long is ended.
     pub disconnect_timeout: Duration,
+    /// Two participants should have been sent each other's sound by then.
+    pub hearing_within: Duration,
+    /// A microphone that is on and sends nothing for this long is reported.
+    pub silent_after: Duration,
 }
 
 /// Fills a buffer with unpredictable bytes: credentials, first sequence numbers.
@@ -61,6 +66,8 @@ pub struct Engine {
     demux: Demux,
     timers: Timers,
     next_tick: Instant,
+    /// When sound was looked at last.
+    listened: Instant,
     next_epoch: u32,
     /// Sessions that packets were written to since the last flush.
     written: Vec<Slot>,
@@ -91,6 +98,7 @@ impl Engine {
             rooms: HashMap::new(),
             timers: Timers::default(),
             next_tick: now + TICK,
+            listened: now,
             next_epoch: 0,
             written: Vec::new(),
             sending: VecDeque::new(),
@@ -165,6 +173,7 @@ impl Engine {
             self.choose_all_layers(now);
             self.tick_rooms(now);
             self.end_lost_sessions(now);
+            self.check_hearing(now);
         }
         self.settle(now);
     }

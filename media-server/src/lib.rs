@@ -31,7 +31,8 @@ pub mod transcription;
 mod worker;
 
 pub use command::{
-    Answer, MediaCommand, MediaEvent, Negotiation, Publication, QualityLevel, SessionEnd, Subscription, Tile,
+    Answer, HearingProof, MediaCommand, MediaEvent, Negotiation, Publication, QualityLevel, SessionEnd,
+    Subscription, Tile,
 };
 pub use config::{MediaConfig, WhisperConfig};
 pub use error::MediaError;

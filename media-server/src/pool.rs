@@ -192,6 +192,8 @@ fn engine(worker: u8, port: u16, config: &MediaConfig, tap: Tap) -> Engine {
         max_participants_per_room: config.max_participants_per_room,
         max_participants: config.max_participants_per_worker,
         disconnect_timeout: Duration::from_secs(config.disconnect_timeout_s),
+        hearing_within: Duration::from_secs(config.hearing_within_s),
+        silent_after: Duration::from_secs(config.silent_after_s),
     };
     let random = Box::new(|bytes: &mut [u8; 28]| {
         aws_lc_rs::rand::fill(bytes).expect("the operating system provides random numbers");

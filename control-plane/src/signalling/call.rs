@@ -7,7 +7,8 @@ use std::time::Duration;
 use media_server::{ParticipantId, QualityLevel, Source, TrackId};
 
 use super::protocol::{
-    CaptionView, LeaveReason, ParticipantView, Presence, Quality, ServerMessage, SignalError, TrackView,
+    CaptionView, LeaveReason, ParticipantView, Presence, Quality, ServerMessage, SignalError, TrackSource,
+    TrackView,
 };
 use super::switchboard::error_message;
 use super::tickets::TicketGrant;
@@ -71,6 +72,7 @@ pub(super) enum CallEvent {
     ActiveSpeakers { participants: Vec<ParticipantId> },
     Quality { participant: ParticipantId, level: QualityLevel },
     Caption { caption: CaptionView },
+    Silent { participant: ParticipantId, times: u32 },
     Revoked { ended: Revocation },
     Tick,
     Ended,
@@ -160,6 +162,7 @@ impl Call {
                 std::mem::replace(&mut person.quality, level.into()) != Quality::from(level)
             }),
             CallEvent::Caption { caption } => vec![self.tell_all(ServerMessage::Caption { caption })],
+            CallEvent::Silent { participant, times } => self.silent(participant, times),
             CallEvent::Revoked { ended } => self.revoke(ended),
             CallEvent::Tick => self.expire(now),
             CallEvent::Ended => self.end(),
@@ -226,6 +229,13 @@ impl Call {
             });
         }
         effects
+    }
+
+    /// Only the browser itself can do something about it.
+    fn silent(&self, id: ParticipantId, times: u32) -> Vec<Effect> {
+        let socket = self.participants.get(&id).and_then(|person| person.socket);
+        let message = ServerMessage::Silent { source: TrackSource::Microphone, times };
+        socket.map(|socket| Effect::Tell { sockets: vec![socket], message }).into_iter().collect()
     }
 
     fn set_session(&mut self, id: ParticipantId, session: Session) -> Vec<Effect> {

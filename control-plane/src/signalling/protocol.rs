@@ -295,6 +295,12 @@ pub enum ServerMessage {
     CaptionService {
         service: CaptionService,
     },
+    /// Nothing arrives of a source that you publish and have not muted: open the device again, then bring the connection
+    /// up again. Said every few seconds while it lasts; `times` counts from 1.
+    Silent {
+        source: TrackSource,
+        times: u32,
+    },
     /// The server is going to stop: when this time is over at the latest, sooner once all calls are. Whoever is in a call
     /// may go on and come back; nobody new is let in. Another server, or this one again, takes over after that.
     Draining {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use media_server::transcription::{Caption, CaptionKind};
-use media_server::{MediaEvent, RoomId};
+use media_server::{HearingProof, MediaEvent, ParticipantId, RoomId};
 use tokio::sync::mpsc;
 
 use super::call::CallEvent;
@@ -114,9 +114,34 @@ async fn dispatch(hub: &Hub, event: MediaEvent) {
         MediaEvent::Quality { room, participant, level, .. } => {
             (room, CallEvent::Quality { participant, level })
         }
+        MediaEvent::Hearing { room, between, proof } => return report_hearing(hub, room, between, proof),
+        MediaEvent::Silent { room, participant, times } => {
+            if times == 1 {
+                hub.shared().metrics.silent_microphones_total.inc();
+            }
+            (room, CallEvent::Silent { participant, times })
+        }
         MediaEvent::Caption(_) => return,
     };
     hub.apply(consultation_of(room), event).await;
+}
+
+/// What a call is for, proven or not: for alerts, and by ids in the log.
+fn report_hearing(hub: &Hub, room: RoomId, between: [ParticipantId; 2], proof: HearingProof) {
+    let metrics = &hub.shared().metrics;
+    let [first, second] = between;
+    let outcome = match proof {
+        HearingProof::Both { after } => {
+            metrics.hearing_seconds.observe(after.as_secs_f64());
+            "proven"
+        }
+        HearingProof::Missing { heard: [first_heard, second_heard] } => {
+            let consultation = consultation_of(room);
+            tracing::warn!(%consultation, %first, first_heard, %second, second_heard, "not everyone is heard");
+            "failed"
+        }
+    };
+    metrics.hearing_total.with_label_values(&[outcome]).inc();
 }
 
 /// Partials and what is taken back go to the screens only.

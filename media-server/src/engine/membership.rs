@@ -115,6 +115,7 @@ impl Engine {
         }
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.members.remove(&participant);
+        room.hearing.forget(participant);
         if room.members.is_empty() {
             self.rooms.remove(&room_id);
         }

@@ -14,6 +14,8 @@ fn engine(now: Instant) -> Engine {
         max_participants_per_room: 8,
         max_participants: 8,
         disconnect_timeout: Duration::from_secs(20),
+        hearing_within: Duration::from_secs(15),
+        silent_after: Duration::from_secs(5),
     };
     let mut next = 0_u8;
     let random = Box::new(move |bytes: &mut [u8; 28]| {

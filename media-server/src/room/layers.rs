@@ -100,6 +100,10 @@ impl LayerState {
         }
     }
 
+    pub(crate) fn last_packet(&self) -> Option<Instant> {
+        self.last_packet
+    }
+
     /// Bit/s while the layer is being sent; `None` while it is not.
     pub(crate) fn bitrate(&self, now: Instant, layer: Layer) -> Option<u64> {
         let active = self.last_packet.is_some_and(|at| now.duration_since(at) <= ACTIVE_WITHIN);

@@ -1,5 +1,6 @@
 //! A room: who is in it, what they publish, who receives what. Lives on one worker for its whole life.
 
+pub(crate) mod hearing;
 pub(crate) mod keyframes;
 pub(crate) mod layers;
 pub(crate) mod rewrite;
@@ -12,6 +13,7 @@ use str0m::media::Mid;
 
 use crate::demux::Slot;
 use crate::{ParticipantId, Source, Tile, TrackId};
+use hearing::{Hearing, Silence};
 use layers::{Layer, LayerState, PerLayer};
 use speaker::ActiveSpeakers;
 
@@ -26,6 +28,8 @@ pub(crate) struct Member {
     /// The participant's words are captioned: the tap is open.
     pub(crate) captioned: bool,
     muted: Vec<Source>,
+    /// Since when the microphone has been on and sent nothing, as far as was looked.
+    pub(crate) silent: Option<Silence>,
     /// What the participant's screen shows, as far as it has said.
     tiles: HashMap<TrackId, Option<Layer>>,
 }
@@ -58,11 +62,17 @@ pub(crate) struct Room {
     pub(crate) members: HashMap<ParticipantId, Member>,
     pub(crate) tracks: HashMap<TrackId, Track>,
     pub(crate) speakers: ActiveSpeakers,
+    pub(crate) hearing: Hearing,
 }
 
 impl Room {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { members: HashMap::new(), tracks: HashMap::new(), speakers: ActiveSpeakers::new(now) }
+        Self {
+            members: HashMap::new(),
+            tracks: HashMap::new(),
+            speakers: ActiveSpeakers::new(now),
+            hearing: Hearing::default(),
+        }
     }
 
     pub(crate) fn member(&mut self, participant: ParticipantId) -> &mut Member {

@@ -31,6 +31,8 @@ pub(crate) struct Forward {
     /// The offer that asked for it; opens when the browser says that it has applied the answer.
     pub(super) request: u32,
     pub(super) open: bool,
+    /// Packets of the present track that were written.
+    pub(crate) sent: u64,
     rewriter: Rewriter,
     selector: Selector,
     mapping: Option<PayloadMapping>,
@@ -56,6 +58,7 @@ impl Forward {
             track: Some(track),
             request,
             open: false,
+            sent: 0,
             rewriter: Rewriter::new(clock_rate, random),
             selector: Selector::default(),
             mapping: None,
@@ -68,6 +71,7 @@ impl Forward {
             self.track = track;
             self.request = request;
             self.open = false;
+            self.sent = 0;
             self.selector = Selector::default();
             self.rewriter.interrupt();
         }
@@ -127,6 +131,11 @@ impl Session {
         let open = self.forwards.iter().filter(|forward| forward.open);
         let tracks = open.filter_map(|forward| Some((forward.mid, forward.track?, forward.target())));
         tracks.filter(|(_, track, _)| !track.source.is_audio())
+    }
+
+    /// Packets of the track that were written to this participant.
+    pub(crate) fn sent_of(&self, track: TrackId) -> u64 {
+        self.forwards.iter().filter(|forward| forward.track == Some(track)).map(|forward| forward.sent).sum()
     }
 
     pub(crate) fn shows_pictures(&self) -> bool {
@@ -191,6 +200,7 @@ impl Session {
             Some(stream) => stream.write_rtp(write),
             None => return Forwarded::Dropped,
         }
+        forward.sent += 1;
         self.written = true;
         self.drain();
         Forwarded::Sent

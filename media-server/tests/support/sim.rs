@@ -95,6 +95,8 @@ pub(crate) fn config() -> EngineConfig {
         max_participants_per_room: 8,
         max_participants: 100,
         disconnect_timeout: Duration::from_secs(20),
+        hearing_within: Duration::from_secs(15),
+        silent_after: Duration::from_secs(5),
     }
 }
 

@@ -131,6 +131,8 @@ export class Call {
         return this.#update({ activeSpeakers: message.ids });
       case "caption":
         return this.#options.onCaption({ type: "caption", caption: message.caption });
+      case "silent":
+        return this.#helpMicrophone(message.times);
       case "draining":
         return this.#update({ stopsAt: Date.now() + message.left_ms });
       case "caption_service":
@@ -221,6 +223,12 @@ export class Call {
     const message = { type: "view", tiles: this.view.tiles() } as const;
     const said = JSON.stringify(message);
     if (said !== this.#saidView && this.#signalling.send(message)) this.#saidView = said;
+  }
+
+  /** Nothing of it arrives at the server: the device is at fault (another app, Bluetooth), or the way there; in turns. */
+  #helpMicrophone(times: number): void {
+    if (times % 2 === 1) void this.#local.chooseDevice("microphone", this.#local.deviceOf("microphone"));
+    else this.#link.restartIce();
   }
 
   #stopScreen(): boolean {

@@ -67,7 +67,7 @@ export class Link {
     this.#iceServers = iceServers;
     const state = this.#peer?.connection.connectionState;
     if (this.#peer === null || (this.#peer.opened && !sessionOpen)) this.#open();
-    else if (state === "disconnected" || state === "failed") this.#restartIce();
+    else if (state === "disconnected" || state === "failed") this.restartIce();
     else this.negotiate();
   }
 
@@ -203,12 +203,12 @@ export class Link {
       this.#after(FIRST_PICTURES_WITHIN_MS, () => this.#forgetPrevious());
       this.#lostPeers = 0;
       this.#options.onFlow(true);
-    } else if (state === "disconnected") this.#after(DISCONNECTED_FOR_MS, () => this.#restartIce());
-    else if (state === "failed") this.#restartIce();
+    } else if (state === "disconnected") this.#after(DISCONNECTED_FOR_MS, () => this.restartIce());
+    else if (state === "failed") this.restartIce();
   }
 
   /** Without a socket nothing can be offered: `socketUp` comes back to it. */
-  #restartIce(): void {
+  restartIce(): void {
     this.#options.onFlow(false);
     if (this.#peer?.opened !== true) return this.#replace("media_unreachable");
     this.#iceRestart = true;
