@@ -1,10 +1,11 @@
 /** Waiting between attempts to reach the server. */
 
 const FIRST_MS = 200;
-const LONGEST_MS = 5_000;
+/** A restarted server has everybody back in their calls within five seconds: most of that is waiting. */
+const LONGEST_MS = 2_000;
 
 /**
- * How long to wait before attempt number `attempt` (0 is the first repetition): doubles from 0.2 s to 5 s, and between
+ * How long to wait before attempt number `attempt` (0 is the first repetition): doubles from 0.2 s to 2 s, and between
  * half and all of it, so that the clients of a restarted server do not come back all at once.
  */
 export function backoffMs(attempt: number, random: () => number = Math.random): number {
