@@ -92,6 +92,42 @@ async fn a_client_behind_a_firewall_that_blocks_udp_has_the_same_call_over_tcp()
     node.server.shutdown().await;
 }
 
+/// Issue: at most 1.5 s without media, and nobody sees anybody leave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_whose_address_changes_is_the_same_participant_with_media_both_ways_soon() {
+    let mut node = Node::start(1);
+    let mut clients = call(&node, [Network::Udp; 2]).await;
+    talk(&mut clients).await;
+    let before = clients[0].ports().await;
+    let changed = tokio::time::Instant::now();
+    clients[0].change_network(&node).await;
+    let [mine, theirs] = [0, 1].map(|index: usize| clients[index].sent().0);
+    let arrived =
+        |client: &Client, number| client.seen().audio.last().is_some_and(|last| last.number > number);
+    let mut ticks = tokio::time::interval(TICK);
+    while !arrived(&clients[0], theirs) || !arrived(&clients[1], mine) {
+        assert!(
+            changed.elapsed() < Duration::from_millis(1_500),
+            "{:?}: {:?}",
+            changed.elapsed(),
+            clients[0].seen()
+        );
+        ticks.tick().await;
+        for client in &mut clients {
+            client.send_audio().await;
+        }
+    }
+    let took = changed.elapsed();
+    let after = clients[0].ports().await;
+    assert!(after.iter().any(|port| !before.contains(port)), "{before:?}, {after:?}");
+    let gone = |event: &MediaEvent| {
+        matches!(event, MediaEvent::SessionEnded { .. } | MediaEvent::TrackUnpublished { .. })
+    };
+    assert!(!node.has_happened(gone), "the same participant goes on");
+    println!("media both ways {} ms after the address changed", took.as_millis());
+    node.server.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_viewer_gets_a_keyframe_asked_for_and_can_ask_again() {
     let node = Node::start(1);

@@ -231,6 +231,21 @@ impl Client {
         self.apply(node, answer).await;
     }
 
+    /// Leaves its sockets for new ones, as a phone between two networks, and restarts ICE through signalling.
+    pub(crate) async fn change_network(&mut self, node: &Node) {
+        self.connection.restart_ice().await.expect("restarted");
+        let negotiation = self.offer().await;
+        let answer = node.server.renegotiate(self.room, self.id, negotiation).await.expect("accepted");
+        self.apply(node, answer).await;
+    }
+
+    /// Ports of the sockets that it has offered last.
+    pub(crate) async fn ports(&self) -> Vec<String> {
+        let description = self.connection.local_description().await.expect("offered").sdp;
+        let candidates = description.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+        candidates.filter_map(|candidate| candidate.split(' ').nth(5).map(ToOwned::to_owned)).collect()
+    }
+
     /// 20 ms of Opus-like audio.
     pub(crate) async fn send_audio(&mut self) {
         let number = self.microphone.next();
@@ -375,7 +390,9 @@ async fn connection(network: Network, handler: Handler) -> Arc<dyn PeerConnectio
     let interceptors = register_default_interceptors(Registry::new(), &mut media)
         .expect("known interceptors")
         .with(Slot::from(14_000), counter);
-    let settings = SettingEngineBuilder::new().with_include_loopback_candidate(true);
+    let settings = SettingEngineBuilder::new()
+        .with_include_loopback_candidate(true)
+        .with_discard_local_candidates_during_ice_restart(true);
     let builder = PeerConnectionBuilder::new()
         .with_media_engine(media)
         .with_interceptor_registry(interceptors)

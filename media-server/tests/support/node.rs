@@ -57,6 +57,13 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Whether such an event is among those that nobody has taken yet.
+    pub(crate) fn has_happened(&mut self, wanted: impl Fn(&MediaEvent) -> bool) -> bool {
+        std::iter::from_fn(|| self.events.try_recv().ok()).any(|event| wanted(&event))
+    }
+}
+
 /// A node on ports that the system chooses.
 pub(crate) fn config(workers: usize) -> MediaConfig {
     MediaConfig { listen: IpAddr::V4(Ipv4Addr::LOCALHOST), first_port: 0, workers, ..MediaConfig::default() }
