@@ -208,11 +208,22 @@ async fn people_are_found_by_those_who_may_know_of_them() {
     assert_eq!(found(&consultation.doctor, "q=pat").await, ["Carl Patrick", "Pat Patient"]);
     assert_eq!(found(&consultation.doctor, "q=pat&role=patient").await, ["Pat Patient"]);
     assert_eq!(found(&consultation.doctor, "q=root").await, [""; 0]);
-    consultation.patient.get("/api/v1/users/search?q=pat").await.refused(403, "forbidden");
-    for wrong in ["q=p", "q=pat&role=guest", ""] {
+    // In an emergency: whoever knows the whole name finds somebody else's patient too.
+    assert_eq!(
+        found(&consultation.doctor, "q=zoe+patricia%20BERG&emergency=true").await,
+        ["Zoe Patricia Berg"]
+    );
+    for beginning in ["zoe", "zoe+patricia+ber", "zoe+berg", "carl+patrick"] {
+        let query = format!("q={beginning}&emergency=true");
+        assert_eq!(found(&consultation.doctor, &query).await, [""; 0], "{beginning}");
+    }
+    for query in ["q=pat", "q=zoe+patricia+berg&emergency=true"] {
+        consultation.patient.get(&format!("/api/v1/users/search?{query}")).await.refused(403, "forbidden");
+    }
+    for wrong in ["q=p", "q=pat&role=guest", "q=pat&emergency=maybe", ""] {
         admin.get(&format!("/api/v1/users/search?{wrong}")).await.refused(422, "invalid_input");
     }
-    assert_eq!(app.actions().await.iter().filter(|action| *action == "user.search").count(), 5);
+    assert_eq!(app.actions().await.iter().filter(|action| *action == "user.search").count(), 10);
 
     let own = consultation.doctor.get("/api/v1/patients").await.expect(200);
     assert_eq!((own[0]["name"].as_str(), own[0]["access"].as_str()), (Some("Pat Patient"), Some("assigned")));

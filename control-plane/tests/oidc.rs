@@ -173,6 +173,32 @@ async fn an_existing_account_is_linked_only_when_both_sides_have_verified_its_ad
 }
 
 #[tokio::test]
+async fn a_link_is_shown_and_taken_back_unless_it_is_the_only_way_in() {
+    let (app, provider) = start().await;
+    let only = app.client_of(&sign_in(&app, &provider, &ada()).await, &Value::Null);
+    let token = only.get("/api/v1/session").await.expect(200)["csrf_token"].clone();
+    let only = Client { csrf: token.as_str().map(Into::into), ..only };
+    let shown = only.get("/api/v1/account/providers").await.expect(200);
+    let provider_id = shown[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((shown.as_array().unwrap().len(), &shown[0]["name"]), (1, &json!("Hospital account")));
+    let link = format!("/api/v1/account/providers/{provider_id}");
+    only.delete(&link).await.refused(409, "conflict");
+    only.delete("/api/v1/account/providers/another").await.refused(404, "not_found");
+    assert_eq!(only.get("/api/v1/account/providers").await.expect(200), shown, "nothing has changed");
+
+    app.add_user("bob@example.org", "Bob", Role::Patient).await;
+    let bob = json!({"sub": "bob", "email": "bob@example.org", "email_verified": true});
+    session(&app, &sign_in(&app, &provider, &bob).await).await;
+    let with_password = app.sign_in("bob@example.org").await;
+    with_password.delete(&link).await.expect(204);
+    assert_eq!(with_password.get("/api/v1/account/providers").await.expect(200), json!([]));
+    with_password.delete(&link).await.refused(404, "not_found");
+    assert_eq!(app.actions().await.iter().filter(|action| *action == "oidc.unlink").count(), 1);
+    app.app.clock.advance(Duration::from_mins(6));
+    with_password.delete(&link).await.refused(403, "reauthenticate");
+}
+
+#[tokio::test]
 async fn a_clinic_that_neither_links_nor_registers_lets_in_whom_it_knows() {
     let provider = Provider::start().await;
     let app = start_with(&provider, |settings| settings.link_by_email = false).await;

@@ -1,5 +1,6 @@
 import type { CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { addAuthenticator } from "./support/authenticator";
 import { type OpenBrowser, openChromium } from "./support/browser";
 import { type Account, Server } from "./support/server";
 import { errors } from "../src/locales/en/errors";
@@ -16,19 +17,7 @@ beforeAll(async () => {
   [server, open] = await Promise.all([Server.start(), openChromium()]);
   page = open.page;
   account = server.account("patient");
-  // Chromium's own authenticator in software: a platform one that keeps passkeys and recognises its person.
-  devtools = await open.context.newCDPSession(page);
-  await devtools.send("WebAuthn.enable");
-  ({ authenticatorId: authenticator } = await devtools.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  }));
+  ({ devtools, id: authenticator } = await addAuthenticator(page));
 });
 afterAll(() => Promise.all([open?.browser.close(), server?.stop()]));
 

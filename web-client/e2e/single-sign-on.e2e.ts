@@ -1,10 +1,14 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { addAuthenticator } from "./support/authenticator";
+import { violations } from "./support/axe";
 import { type OpenBrowser, openChromium } from "./support/browser";
+import { look } from "./support/look";
 import { Provider } from "./support/provider";
 import { Server } from "./support/server";
 import { frame } from "../src/locales/en/frame";
 import { session } from "../src/locales/en/session";
+import { settings } from "../src/locales/en/settings";
 
 let provider: Provider;
 let server: Server;
@@ -39,6 +43,37 @@ it("brings somebody new in by their account elsewhere, and keeps them signed in"
   await page.getByRole("menuitem", { name: frame.signOut }).click();
   await page.goto(`${server.named}/signin`);
   await page.getByRole("heading", { name: session.signInTitle }).waitFor();
+});
+
+it("is unlinked in the settings, unless it is the only way in", async () => {
+  await addAuthenticator(page);
+  await leave();
+  await page.getByRole("link", { name: "Continue as Ada" }).click();
+  await page.getByRole("button", { name: /Ada Winter/ }).waitFor();
+  await page.goto(`${server.named}/settings/security`);
+  const unlink = page.getByRole("button", { name: settings.providerUnlinkLabel("Hospital account") });
+  await unlink.click();
+  const dialog = page.getByRole("dialog", { name: settings.providerUnlinkTitle("Hospital account") });
+  await dialog.getByRole("button", { name: settings.providerUnlink, exact: true }).click();
+  await dialog.getByRole("alert").getByText(settings.providerOnlyWay.title).waitFor();
+  await look(page, "unlink-refused");
+  await dialog.getByRole("button", { name: settings.providerKeep }).click();
+
+  await page.getByRole("button", { name: settings.passkeyAdd }).click();
+  await page.getByLabel(settings.passkeyLabel).fill("Laptop");
+  await page.getByRole("button", { name: settings.passkeyCreate }).click();
+  await page.getByText(settings.passkeyAdded).first().waitFor();
+  await look(page, "security-linked");
+  expect(await violations(page)).toEqual([]);
+  await unlink.click();
+  await dialog.getByRole("button", { name: settings.providerUnlink, exact: true }).click();
+  await unlink.waitFor({ state: "detached" });
+
+  await open.context.clearCookies();
+  await page.goto(`${server.named}/signin`);
+  await leave();
+  await page.getByRole("link", { name: "Continue as Ada" }).click();
+  await page.waitForURL(`${server.named}/signin?error=account_exists`);
 });
 
 it("says so when the person stops there", async () => {

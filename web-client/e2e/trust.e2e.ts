@@ -121,7 +121,11 @@ describe("emergency access", () => {
     await page.goto(`${server.url}/patients`);
     await button(page, access.emergencyOpen).click();
     const dialog = page.getByRole("dialog", { name: access.breakTitle });
-    await dialog.getByLabel(access.breakPatient, { exact: true }).fill(patient);
+    const name = dialog.getByLabel(access.breakPatient, { exact: true });
+    await name.fill(jonas.name.slice(0, -1));
+    await dialog.getByText(access.breakPatientUnknown).waitFor();
+    await name.fill(jonas.name.toUpperCase());
+    await dialog.getByRole("radio", { name: new RegExp(`^${jonas.name}`) }).check();
     await dialog.getByRole("button", { name: access.breakOpen }).click();
     await dialog.getByRole("alert").getByText(access.breakReasonShort).waitFor();
     await dialog.getByLabel(access.breakReason, { exact: true }).fill(EMERGENCY);

@@ -49,6 +49,10 @@ const adminPages: RouteObject[] = [
   { path: "users/new", lazy: async () => ({ Component: (await import("./pages/admin/NewUser")).NewUser }) },
   { path: "users/:id", lazy: async () => ({ Component: (await import("./pages/admin/User")).User }) },
   {
+    path: "consultations",
+    lazy: async () => ({ Component: (await import("./pages/admin/Consultations")).Consultations }),
+  },
+  {
     path: "verifications",
     lazy: async () => ({ Component: (await import("./pages/admin/Verifications")).Verifications }),
   },

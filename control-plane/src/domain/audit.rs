@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use utoipa::ToSchema;
+
 use super::access::Actor;
 use super::clinical::Access;
 use super::time::Timestamp;
@@ -68,6 +70,7 @@ actions! {
     PasskeyAdded => "passkey.add",
     PasskeyRemoved => "passkey.remove",
     OidcLinked => "oidc.link",
+    OidcUnlinked => "oidc.unlink",
     TokensIssued => "token.issue",
     TokensRefreshed => "token.refresh",
     TokenReused => "token.reuse",
@@ -156,7 +159,8 @@ impl Purpose {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum Outcome {
     Done,
     /// Refused: not allowed, or nothing that this person may know of.

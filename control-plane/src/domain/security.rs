@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use utoipa::ToSchema;
+
 use super::audit::Action;
 use super::audit_log::LogEntry;
 use super::time::Timestamp;
@@ -50,11 +52,31 @@ impl EventKind {
     }
 
     #[must_use]
-    pub const fn severity(self) -> &'static str {
+    pub const fn severity(self) -> Severity {
         match self {
-            Self::Lockout => "notice",
-            Self::BruteForce | Self::RoleProbing | Self::OffHoursBreakGlass => "warning",
-            Self::MassReads | Self::TokenReuse | Self::CheckpointMismatch => "alarm",
+            Self::Lockout => Severity::Notice,
+            Self::BruteForce | Self::RoleProbing | Self::OffHoursBreakGlass => Severity::Warning,
+            Self::MassReads | Self::TokenReuse | Self::CheckpointMismatch => Severity::Alarm,
+        }
+    }
+}
+
+/// How soon somebody should look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Severity {
+    Notice,
+    Warning,
+    Alarm,
+}
+
+impl Severity {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Alarm => "alarm",
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::views::{TranscriptEntryView, UserView};
+use crate::domain::audit::Outcome;
 use crate::domain::consultation::StateName;
 use crate::domain::session::SessionKind;
 use crate::domain::time::Timestamp;
@@ -105,6 +106,7 @@ pub struct ExportedActView {
     pub action: String,
     pub subject: String,
     pub purpose: String,
+    #[schema(value_type = Outcome)]
     pub outcome: String,
 }
 

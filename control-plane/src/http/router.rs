@@ -12,8 +12,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::layers::{BODY_LIMIT, identify, limit_time, no_such_route, require_same_origin};
 use super::routes::{
     account, admin_users, assignments, audit, bootstrap, break_glass, consultations, dashboard, erasure,
-    events, health, invites, oidc, passkeys, passwords, patients, pictures, registrations, security_events,
-    session, tokens, totp, transcripts, users, verifications,
+    events, health, invites, oidc, passkeys, passwords, patients, pictures, providers, registrations,
+    security_events, session, tokens, totp, transcripts, users, verifications,
 };
 use super::{aliases, openapi, refusals};
 use crate::app::App;
@@ -33,6 +33,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(totp::routes())
         .merge(passkeys::routes())
         .merge(oidc::routes())
+        .merge(providers::routes())
         .merge(tokens::routes())
         .merge(erasure::routes())
         .merge(events::routes())

@@ -1,6 +1,8 @@
 //! Who somebody is at a provider of single sign-on. The provider's name of the person is known only by its keyed hash.
 
-use super::{StoreError, Tx, parsed_option};
+use sqlx::Row;
+
+use super::{StoreError, Tx, parsed_option, time};
 use crate::domain::time::Timestamp;
 use crate::ids::UserId;
 
@@ -8,6 +10,9 @@ const FIND: &str =
     "SELECT user_id FROM oidc_identities WHERE tenant_id = $1 AND issuer = $2 AND subject_index = $3";
 const INSERT: &str = "INSERT INTO oidc_identities (tenant_id, issuer, subject_index, user_id, created_at)
                       VALUES ($1, $2, $3, $4, $5)";
+const OF: &str = "SELECT issuer, MIN(created_at) AS linked_at FROM oidc_identities
+                  WHERE tenant_id = $1 AND user_id = $2 GROUP BY issuer ORDER BY issuer";
+const UNLINK: &str = "DELETE FROM oidc_identities WHERE tenant_id = $1 AND user_id = $2 AND issuer = $3";
 
 impl Tx {
     /// Whose account this person of `issuer` has been linked with.
@@ -40,6 +45,27 @@ impl Tx {
             .execute(&mut *self.transaction)
             .await?;
         Ok(())
+    }
+
+    /// The providers that somebody can sign in with, and since when.
+    pub async fn linked_issuers(&mut self, user: UserId) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows = sqlx::query(OF)
+            .bind(self.tenant.to_string())
+            .bind(user.to_string())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("issuer")?, time(row, "linked_at")?))).collect()
+    }
+
+    /// [`StoreError::NotFound`] when nobody of `issuer` is this person.
+    pub async fn unlink_oidc(&mut self, user: UserId, issuer: &str) -> Result<(), StoreError> {
+        let done = sqlx::query(UNLINK)
+            .bind(self.tenant.to_string())
+            .bind(user.to_string())
+            .bind(issuer)
+            .execute(&mut *self.transaction)
+            .await?;
+        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
     /// No issuer has a line break in it, so that no two people read the same.

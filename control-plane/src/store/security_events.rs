@@ -93,7 +93,7 @@ impl Store {
                     .bind(SecurityEventId::generate().to_string())
                     .bind(alert.kind.name())
                     .bind(&alert.subject)
-                    .bind(alert.kind.severity())
+                    .bind(alert.kind.severity().name())
                     .bind(alert.at.millis())
                     .execute(&mut *tx.transaction)
                     .await?;

@@ -11,7 +11,7 @@ export type AccessView = {
   action: string;
   actor: PersonView | null;
   at: Timestamp;
-  outcome: string;
+  outcome: Outcome;
   purpose: string;
   role: string;
 };
@@ -115,7 +115,7 @@ export type AuditView = {
   actor_name: string | null;
   address: string;
   at: Timestamp;
-  outcome: string;
+  outcome: Outcome;
   /** Whose data it was. */
   patient: string | null;
   patient_name: string | null;
@@ -361,7 +361,7 @@ export type ExportedActView = {
   /** `usr_…`, `anonymous` or `server`. */
   actor: string;
   at: Timestamp;
-  outcome: string;
+  outcome: Outcome;
   purpose: string;
   role: string;
   subject: string;
@@ -468,6 +468,12 @@ export type IssueTokens = {
   password: string;
 };
 
+export type LinkedProviderView = {
+  id: string;
+  linked_at: Timestamp;
+  name: string;
+};
+
 /** An entry as it is stored: the texts themselves, so that even one that no version of Auscult has written is hashed. */
 export type LogEntry = {
   action: string;
@@ -509,6 +515,9 @@ export type OpenBreakGlass = {
   /** 10 to 500 characters; whoever reviews it reads it. */
   reason: string;
 };
+
+/** How it ended. */
+export type Outcome = "done" | "denied" | "failed";
 
 /** How someone takes part. */
 export type ParticipantKind = "doctor" | "patient" | "guest";
@@ -665,8 +674,7 @@ export type SecurityEventView = {
    */
   kind: string;
   last_at: Timestamp;
-  /** `notice`, `warning` or `alarm`. */
-  severity: string;
+  severity: Severity;
   /** `usr_…` or an address. */
   subject: string;
 };
@@ -697,6 +705,9 @@ export type SetPassword = {
   current: string;
   new: string;
 };
+
+/** How soon somebody should look. */
+export type Severity = "notice" | "warning" | "alarm";
 
 /** `POST /api/v1/session` */
 export type SignIn = {

@@ -9,6 +9,7 @@ import {
   ShieldAlert,
   Siren,
   Users,
+  Video,
 } from "lucide-react";
 import { Link, NavLink, useNavigate } from "react-router";
 
@@ -32,6 +33,7 @@ const PLACES: Record<"doctor" | "admin", readonly Place[]> = {
   admin: [
     { to: "/", label: t.frame.overview, icon: LayoutDashboard },
     { to: "/admin/users", label: t.frame.users, icon: Users },
+    { to: "/admin/consultations", label: t.frame.consultations, icon: Video },
     { to: "/admin/verifications", label: t.frame.verification, icon: IdCard },
     { to: "/admin/audit", label: t.frame.audit, icon: ScrollText },
     { to: "/admin/emergency-access", label: t.frame.emergencyAccess, icon: Siren },

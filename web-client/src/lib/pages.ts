@@ -1,10 +1,15 @@
 import { type QueryKey, useInfiniteQuery } from "@tanstack/react-query";
 
 import { request } from "../api/client";
-import type { Page } from "../api/trust";
+
+interface Page {
+  items: unknown[];
+  /** The cursor that leads on; null on the last page. */
+  next: string | null;
+}
 
 /** A list that the server gives a page at a time. `path` may hold a query already. */
-export function usePages<P extends Page<unknown>>(queryKey: QueryKey, path: string) {
+export function usePages<P extends Page>(queryKey: QueryKey, path: string) {
   return useInfiniteQuery({
     queryKey,
     initialPageParam: "",

@@ -1,6 +1,7 @@
 /** Passkeys: the JSON forms of WebAuthn level 3 on one side, the browser's buffers on the other. Written out because
  *  `parseCreationOptionsFromJSON` and `toJSON` are newer than the oldest browsers we serve. */
 
+import type { PasskeyChallengeView } from "../api/schema";
 import type { ErrorCode } from "./errors";
 
 /** Why the browser made or used no passkey. */
@@ -14,6 +15,11 @@ export class PasskeyError extends Error {
 
 export type CreationOptions = PublicKeyCredentialCreationOptionsJSON;
 export type RequestOptions = PublicKeyCredentialRequestOptionsJSON;
+
+/** What the server asks a passkey for. */
+export interface Challenge<O> extends Omit<PasskeyChallengeView, "options"> {
+  options: O;
+}
 
 export function passkeysSupported(): boolean {
   return typeof PublicKeyCredential === "function";

@@ -1,4 +1,4 @@
-import type { VerificationView } from "../api/trust";
+import type { VerificationView } from "../api/schema";
 import { useApplication } from "../features/access/application";
 import { LicenceForm } from "../features/access/LicenceForm";
 import { VerificationPill } from "../features/access/VerificationPill";

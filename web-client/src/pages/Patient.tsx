@@ -1,7 +1,8 @@
 import { FileText } from "lucide-react";
 import { useNavigate, useParams } from "react-router";
 
-import { type PatientRecord, useEndBreakGlass, usePatient } from "../features/access/breakGlass";
+import type { PatientRecordView } from "../api/schema";
+import { useEndBreakGlass, usePatient } from "../features/access/breakGlass";
 import { PatientAccess } from "../features/access/PatientAccess";
 import { ConsultationRow } from "../features/consultation/ConsultationRow";
 import { codeOf } from "../lib/errors";
@@ -31,7 +32,7 @@ export function Patient() {
   );
 }
 
-function Record({ patient }: { patient: PatientRecord }) {
+function Record({ patient }: { patient: PatientRecordView }) {
   return (
     <div className="flex flex-col gap-6">
       <div className="flex flex-wrap items-center gap-3">

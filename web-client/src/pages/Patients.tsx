@@ -1,7 +1,7 @@
 import { ChevronRight, Users } from "lucide-react";
 import { Link } from "react-router";
 
-import type { PatientView } from "../api/trust";
+import type { PatientView } from "../api/schema";
 import { usePatients } from "../features/access/breakGlass";
 import { BreakGlassButton } from "../features/access/BreakGlassDialog";
 import { PatientAccess } from "../features/access/PatientAccess";

@@ -113,6 +113,7 @@ pub struct AuditView {
     pub patient_name: Option<String>,
     /// A code of HL7 v3 `PurposeOfUse`.
     pub purpose: String,
+    #[schema(value_type = Outcome)]
     pub outcome: String,
     pub address: String,
     /// Whether a signed checkpoint covers it.
@@ -145,6 +146,7 @@ pub struct AccessView {
     pub role: String,
     pub action: String,
     pub purpose: String,
+    #[schema(value_type = Outcome)]
     pub outcome: String,
 }
 

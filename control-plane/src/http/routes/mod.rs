@@ -17,6 +17,7 @@ pub mod passkeys;
 pub mod passwords;
 pub mod patients;
 pub mod pictures;
+pub mod providers;
 pub mod registrations;
 pub mod security_events;
 pub mod session;

@@ -309,7 +309,7 @@ async fn proved_again(
     Ok(settings(""))
 }
 
-fn provider_of<'a>(app: &'a App, tenant: TenantId, id: &str) -> Result<&'a Provider, ApiError> {
+pub(super) fn provider_of<'a>(app: &'a App, tenant: TenantId, id: &str) -> Result<&'a Provider, ApiError> {
     let provider = app.oidc.provider(id).ok_or(ApiError::NotFound)?;
     if serves(app, provider, tenant) { Ok(provider) } else { Err(ApiError::NotFound) }
 }

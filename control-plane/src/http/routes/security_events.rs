@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::security::Severity;
 use crate::domain::time::Timestamp;
 use crate::error::ApiError;
 use crate::http::path::{IdPath, Search, choice};
@@ -37,7 +38,7 @@ pub struct SecurityEventView {
     /// `brute_force`, `lockout`, `role_probing`, `mass_reads`, `off_hours_break_glass`, `token_reuse` or
     /// `checkpoint_mismatch`.
     pub kind: String,
-    /// `notice`, `warning` or `alarm`.
+    #[schema(value_type = Severity)]
     pub severity: String,
     /// `usr_…` or an address.
     pub subject: String,

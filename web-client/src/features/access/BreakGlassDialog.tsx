@@ -12,9 +12,10 @@ import { Button } from "../../ui/Button";
 import { Checkbox } from "../../ui/Checkbox";
 import { Dialog } from "../../ui/Dialog";
 import { ErrorSummary } from "../../ui/ErrorSummary";
-import { TextArea, TextField } from "../../ui/Field";
+import { TextArea } from "../../ui/Field";
 import { useToast } from "../../ui/Toast";
 import { useOpenBreakGlass } from "./breakGlass";
+import { PatientField } from "./PatientField";
 
 interface BreakGlassButtonProps {
   /** Whose record; asked for when it is not known yet. */
@@ -52,7 +53,7 @@ function BreakGlassForm({ patient, onClose }: { patient: string; onClose: () => 
   const send = useSendOnce(open);
   const toast = useToast();
   const navigate = useNavigate();
-  const { register, handleSubmit, formState } = useSummarisedForm(zodResolver(FORM), {
+  const { register, handleSubmit, formState, setValue } = useSummarisedForm(zodResolver(FORM), {
     patient,
     reason: "",
     understood: false,
@@ -71,16 +72,10 @@ function BreakGlassForm({ patient, onClose }: { patient: string; onClose: () => 
     <form noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">
       <ErrorSummary key={formState.submitCount} title={t.access.breakFailed} problems={problems.all} />
       {patient === "" && (
-        <TextField
-          id="patient"
-          label={t.access.breakPatient}
-          hint={t.access.breakPatientHint}
-          autoComplete="off"
-          autoCapitalize="none"
-          spellCheck={false}
-          className="font-mono"
+        <PatientField
           error={problems.of("patient")}
-          {...register("patient")}
+          choice={register("patient")}
+          onChange={(id) => setValue("patient", id)}
         />
       )}
       <TextArea

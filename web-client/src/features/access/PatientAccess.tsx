@@ -1,6 +1,6 @@
 import { Siren, UserRoundCheck } from "lucide-react";
 
-import type { PatientView } from "../../api/trust";
+import type { PatientView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 import { clockTime } from "../../lib/time";
 import { StatusPill } from "../../ui/StatusPill";

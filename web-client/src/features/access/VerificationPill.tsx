@@ -1,6 +1,6 @@
 import { CircleCheck, CircleX, Clock3, type LucideIcon } from "lucide-react";
 
-import type { VerificationState } from "../../api/trust";
+import type { VerificationState } from "../../api/schema";
 import { StatusPill, type Tone } from "../../ui/StatusPill";
 
 const LOOK: Record<VerificationState, { tone: Tone; icon: LucideIcon }> = {

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ApiError, request } from "../../api/client";
-import type { VerificationView } from "../../api/trust";
+import type { VerificationView } from "../../api/schema";
 
 const APPLICATION = ["application"];
 

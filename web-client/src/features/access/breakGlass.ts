@@ -1,8 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
-import type { ConsultationView } from "../../api/schema";
-import type { BreakGlassView, PatientView } from "../../api/trust";
+import type { BreakGlassView, FoundPersonView, PatientRecordView, PatientView } from "../../api/schema";
 
 const PATIENTS = ["patients"];
 
@@ -14,12 +13,21 @@ export function usePatients() {
   });
 }
 
-export type PatientRecord = PatientView & { consultations: ConsultationView[] };
-
 export function usePatient(id: string) {
   return useQuery({
     queryKey: [...PATIENTS, id],
-    queryFn: ({ signal }) => request<PatientRecord>("GET", `/patients/${encodeURIComponent(id)}`, { signal }),
+    queryFn: ({ signal }) => request<PatientRecordView>("GET", `/patients/${encodeURIComponent(id)}`, { signal }),
+  });
+}
+
+/** Patients of anybody whose whole name this is; each search leaves an entry in the audit trail. */
+export function usePatientsNamed(name: string) {
+  const query = new URLSearchParams({ q: name, emergency: "true" }).toString();
+  return useQuery({
+    queryKey: ["people", "emergency", name],
+    enabled: name.length > 1 && !name.startsWith("usr_"),
+    queryFn: ({ signal }) => request<FoundPersonView[]>("GET", `/users/search?${query}`, { signal }),
+    staleTime: 60_000,
   });
 }
 

@@ -1,6 +1,6 @@
 import { BookLock } from "lucide-react";
 
-import type { AccessView, Page } from "../../api/trust";
+import type { AccessPageView, AccessView } from "../../api/schema";
 import { deed, purposeWords } from "../../lib/audit";
 import { useNow } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
@@ -15,7 +15,7 @@ import { useUser } from "../session/RequireSession";
 
 /** Who looked at this patient's data, as plain sentences. */
 export function AccessLog() {
-  const log = usePages<Page<AccessView>>(["access-log"], "/account/access-log");
+  const log = usePages<AccessPageView>(["access-log"], "/account/access-log");
   return (
     <Section title={t.settings.accessTitle} text={t.settings.accessText}>
       <Loaded query={log} loading={<SkeletonList label={t.settings.accessLoading} />}>

@@ -2,8 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
 import type { PasskeyView } from "../../api/schema";
-import type { PasskeyChallengeView } from "../../api/trust";
-import { createPasskey, type CreationOptions } from "../../lib/webauthn";
+import { type Challenge, createPasskey, type CreationOptions } from "../../lib/webauthn";
 import { useRefreshAccount } from "./account";
 
 const PASSKEYS = ["passkeys"];
@@ -19,7 +18,7 @@ export function useAddPasskey() {
   const refresh = useRefreshPasskeys();
   return useMutation({
     mutationFn: async (label: string) => {
-      const asked = await request<PasskeyChallengeView<CreationOptions>>("POST", "/account/passkeys/challenge");
+      const asked = await request<Challenge<CreationOptions>>("POST", "/account/passkeys/challenge");
       const credential = await createPasskey(asked.options);
       const body = { challenge_id: asked.challenge_id, label, credential };
       return request<PasskeyView>("POST", "/account/passkeys", { body });

@@ -1,6 +1,6 @@
 import { Download } from "lucide-react";
 
-import type { AuditProofView } from "../../api/trust";
+import type { AuditProofView } from "../../api/schema";
 import { locale, t } from "../../lib/i18n";
 import { saveFile } from "../../lib/save";
 import { Banner } from "../../ui/Banner";

@@ -1,8 +1,8 @@
 import { BadgeCheck, Clock3 } from "lucide-react";
 import { useState } from "react";
 
-import type { AuditView } from "../../api/trust";
-import { deed, purposeWords } from "../../lib/audit";
+import type { AuditView } from "../../api/schema";
+import { deed, purposeWords, roleWords } from "../../lib/audit";
 import { cx } from "../../lib/classes";
 import { locale, t } from "../../lib/i18n";
 import { Moment } from "../../ui/Moment";
@@ -26,7 +26,7 @@ export function AuditRow({ entry, onPerson }: AuditRowProps) {
       <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1">
         <p className={cx("min-w-0 flex-1 basis-64", outcome !== "done" && "text-danger")}>
           <Person id={actor} name={who} label={t.trail.onlyBy(who)} onChoose={(id) => onPerson("actor", id)} />
-          {role !== "" && role !== "guest" && ` (${t.admin.roles[role]})`} {deed(entry.action, outcome)}
+          {role !== "" && role !== "guest" && ` (${roleWords(role)})`} {deed(entry.action, outcome)}
           {patient !== null && patient !== actor && (
             <>
               {", "}

@@ -1,7 +1,7 @@
 import { CircleCheck, CircleX, Clock3 } from "lucide-react";
 import { useState } from "react";
 
-import type { BreakGlassView, Finding } from "../../api/trust";
+import type { BreakGlassView, Finding } from "../../api/schema";
 import { codeOf } from "../../lib/errors";
 import { useNow } from "../../lib/hooks";
 import { t } from "../../lib/i18n";

@@ -2,7 +2,7 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { Check, X } from "lucide-react";
 import { useState } from "react";
 
-import type { VerificationView } from "../../api/trust";
+import type { VerificationView } from "../../api/schema";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { t } from "../../lib/i18n";
 import { useSend } from "../../lib/send";

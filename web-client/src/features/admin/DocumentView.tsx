@@ -1,7 +1,7 @@
 import { Download, FileText } from "lucide-react";
 import { useEffect, useRef } from "react";
 
-import type { VerificationView } from "../../api/trust";
+import type { VerificationView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 import { saveFile } from "../../lib/save";
 import { Button } from "../../ui/Button";

@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 
 import { download, request } from "../../api/client";
-import type { AuditPageView, AuditProofView } from "../../api/trust";
+import type { AuditPageView, AuditProofView } from "../../api/schema";
 import { usePages } from "../../lib/pages";
 import { isProven } from "../../lib/merkle";
 

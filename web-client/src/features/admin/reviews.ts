@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { download, request } from "../../api/client";
-import type { BreakGlassView, Finding, SecurityEventView, VerificationView } from "../../api/trust";
+import type { BreakGlassView, Finding, SecurityEventView, VerificationView } from "../../api/schema";
 
 const VERIFICATIONS = ["admin", "verifications"];
 const BREAK_GLASS = ["admin", "break-glass"];

@@ -1,8 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
-import type { AdminUserView, CreatedUserView, Role } from "../../api/schema";
-import type { AdminDashboardView, FoundPersonView, Page } from "../../api/trust";
+import type { AdminDashboardView, AdminUserPageView, AdminUserView, CreatedUserView, FoundPersonView, Role } from "../../api/schema";
 import { usePages } from "../../lib/pages";
 
 const USERS = ["admin", "users"];
@@ -17,7 +16,7 @@ export interface UserFilter {
 
 export function useUsers(filter: UserFilter) {
   const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== "")).toString();
-  return usePages<Page<AdminUserView>>([...USERS, filter], `/admin/users${query === "" ? "" : `?${query}`}`);
+  return usePages<AdminUserPageView>([...USERS, filter], `/admin/users${query === "" ? "" : `?${query}`}`);
 }
 
 export function useAdminUser(id: string) {

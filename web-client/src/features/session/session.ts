@@ -1,19 +1,8 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ApiError, request, setCsrfToken } from "../../api/client";
-import type {
-  Availability,
-  ChangePassword,
-  GuestSessionView,
-  GuestSignIn,
-  SecondStep,
-  SecondStepView,
-  SessionView,
-  SignIn,
-  UserView,
-} from "../../api/schema";
-import type { PasskeyChallengeView } from "../../api/trust";
-import { provePasskey, type RequestOptions } from "../../lib/webauthn";
+import type { Availability, ChangePassword, GuestSessionView, GuestSignIn, SecondStep, SecondStepView, SessionView, SignIn, UserView } from "../../api/schema";
+import { type Challenge, provePasskey, type RequestOptions } from "../../lib/webauthn";
 
 const SESSION = ["session"];
 
@@ -86,7 +75,7 @@ export function usePasskeySignIn() {
   return useMutation({
     mutationFn: async () => {
       const path = "/passkeys/challenge";
-      const asked = await request<PasskeyChallengeView<RequestOptions>>("POST", path, { body: {}, authenticates: true });
+      const asked = await request<Challenge<RequestOptions>>("POST", path, { body: {}, authenticates: true });
       const credential = await provePasskey(asked.options);
       const body = { challenge_id: asked.challenge_id, credential };
       return request<SessionView>("POST", "/session/passkey", { body, authenticates: true });

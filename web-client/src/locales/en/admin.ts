@@ -91,6 +91,25 @@ export const admin = {
   actionFailed: "That didn't work",
   ownAccount: "This is your own account. Change it in your settings.",
 
+  // Open consultations.
+  consultationsTitle: "Open consultations",
+  consultationsText: "Who waits, who sees whom. What a consultation is about stays between patient and doctor.",
+  consultationsLoading: "Loading the consultations",
+  consultationsEmptyTitle: "Nobody is waiting",
+  consultationsEmptyText: "Requests and calls that go on stand here.",
+  requestedAt: (when: string) => `Requested ${when}`,
+  assign: "Assign",
+  assignLabel: (patient: string) => `Assign ${patient} to a doctor`,
+  assignTitle: (patient: string) => `Who sees ${patient}?`,
+  assignText: "The patient and the doctor are told; a doctor who had it before loses it.",
+  assignLoading: "Loading the doctors",
+  assignDoctor: "Doctor",
+  assignChoose: "Choose a doctor",
+  assignNobody: "There is no other doctor",
+  assignMissing: "Choose a doctor",
+  assignFailed: "The consultation was not assigned",
+  assigned: (doctor: string) => `Assigned to ${doctor}.`,
+
   // Doctors to verify.
   verificationTitle: "Verification",
   verificationText: "Doctors who have handed in a licence.",

@@ -39,6 +39,7 @@ export const audit = {
     "passkey.add": "added a passkey",
     "passkey.remove": "removed a passkey",
     "oidc.link": "linked single sign-on",
+    "oidc.unlink": "unlinked single sign-on",
     "token.issue": "got access for a program",
     "token.refresh": "renewed access for a program",
     "token.reuse": "used an old token again",

@@ -26,6 +26,7 @@ export const frame = {
   patients: "Patients",
   overview: "Overview",
   users: "Users",
+  consultations: "Consultations",
   verification: "Verification",
   audit: "Audit",
   emergencyAccess: "Emergency access",

@@ -95,6 +95,18 @@ export const settings = {
   passkeyRemoveKeep: "Keep it",
   passkeyRemoved: "The passkey is removed.",
 
+  // Accounts elsewhere.
+  providersTitle: "Single sign-on",
+  providersText: "Accounts elsewhere that you can sign in with.",
+  providerLinked: (day: string) => `Linked ${day}`,
+  providerUnlink: "Unlink",
+  providerUnlinkLabel: (name: string) => `Unlink ${name}`,
+  providerUnlinkTitle: (name: string) => `Unlink ${name}?`,
+  providerUnlinkText: "It no longer opens your account. If your clinic links accounts by their email address, using it again links it again, and you are told.",
+  providerKeep: "Keep it",
+  providerUnlinked: (name: string) => `${name} is unlinked.`,
+  providerOnlyWay: { title: "This is your only way in", action: "Choose a password or add a passkey first." },
+
   // Devices.
   devicesTitle: "Where you are signed in",
   devicesLoading: "Loading your devices",

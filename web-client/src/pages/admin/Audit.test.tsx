@@ -3,7 +3,7 @@ import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { AuditView } from "../../api/trust";
+import type { AuditView } from "../../api/schema";
 import { t } from "../../lib/i18n";
 import { renderPage } from "../../test-page";
 import { TestServer } from "../../test-server";

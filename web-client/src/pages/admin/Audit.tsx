@@ -1,7 +1,7 @@
 import { Download, SearchX } from "lucide-react";
 import { useSearchParams } from "react-router";
 
-import type { AuditPageView } from "../../api/trust";
+import type { AuditPageView } from "../../api/schema";
 import { useAudit, useAuditExport } from "../../features/admin/audit";
 import { type AuditFilter, filterOf, queryOf, sentenceOf } from "../../features/admin/auditFilter";
 import { AuditFilters } from "../../features/admin/AuditFilters";

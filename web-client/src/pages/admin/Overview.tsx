@@ -1,7 +1,7 @@
 import { ChevronRight, IdCard, Siren, type LucideIcon, ShieldAlert } from "lucide-react";
 import { Link } from "react-router";
 
-import type { AdminDashboardView } from "../../api/trust";
+import type { AdminDashboardView } from "../../api/schema";
 import { useDashboard } from "../../features/admin/users";
 import { usePageTitle } from "../../lib/hooks";
 import { t } from "../../lib/i18n";

@@ -2,7 +2,7 @@ import { Bell, Check, OctagonAlert, ShieldCheck, TriangleAlert, type LucideIcon 
 import { useState } from "react";
 import { Link } from "react-router";
 
-import type { SecurityEventView, Severity } from "../../api/trust";
+import type { SecurityEventView, Severity } from "../../api/schema";
 import { useAcknowledge, useSecurityEvents } from "../../features/admin/reviews";
 import { codeOf } from "../../lib/errors";
 import { useNow, usePageTitle } from "../../lib/hooks";

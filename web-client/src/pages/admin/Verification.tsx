@@ -1,6 +1,6 @@
 import { useParams } from "react-router";
 
-import type { VerificationView } from "../../api/trust";
+import type { VerificationView } from "../../api/schema";
 import { VerificationPill } from "../../features/access/VerificationPill";
 import { DecisionForm } from "../../features/admin/DecisionForm";
 import { DocumentView } from "../../features/admin/DocumentView";

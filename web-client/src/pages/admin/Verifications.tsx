@@ -2,7 +2,7 @@ import { ChevronRight, IdCard } from "lucide-react";
 import { useState } from "react";
 import { Link } from "react-router";
 
-import type { VerificationView } from "../../api/trust";
+import type { VerificationView } from "../../api/schema";
 import { VerificationPill } from "../../features/access/VerificationPill";
 import { useVerifications } from "../../features/admin/reviews";
 import { useNow, usePageTitle } from "../../lib/hooks";

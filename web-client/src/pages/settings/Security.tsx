@@ -2,6 +2,7 @@ import { useAccount } from "../../features/account/account";
 import { DevicesSection } from "../../features/account/DevicesSection";
 import { PasskeysSection } from "../../features/account/PasskeysSection";
 import { PasswordSection } from "../../features/account/PasswordSection";
+import { ProvidersSection } from "../../features/account/ProvidersSection";
 import { TotpSection } from "../../features/account/TotpSection";
 import { usePageTitle } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
@@ -18,6 +19,7 @@ export function Security() {
           <PasswordSection account={loaded} />
           <TotpSection account={loaded} />
           <PasskeysSection />
+          <ProvidersSection />
           <DevicesSection />
         </div>
       )}
