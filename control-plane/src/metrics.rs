@@ -112,13 +112,7 @@ impl Metrics {
         let registry = Registry::new();
         Self {
             http_requests_total: requests(&registry),
-            http_request_seconds: add(
-                &registry,
-                Histogram::with_opts(HistogramOpts::new(
-                    "auscult_http_request_seconds",
-                    "Seconds from request to response headers.",
-                )),
-            ),
+            http_request_seconds: request_seconds(&registry),
             gateway_connections: gauge(
                 &registry,
                 "auscult_gateway_connections",
@@ -146,25 +140,8 @@ impl Metrics {
                 "Messages from browsers.",
             ),
             calls: gauge(&registry, "auscult_calls", "Consultations with at least one person in the call."),
-            hearing_total: from_zero(
-                labelled(
-                    &registry,
-                    "auscult_hearing_total",
-                    "Pairs of people in a call: each was sent the other's sound (proven), or not in time (failed).",
-                    "outcome",
-                ),
-                &["proven", "failed"],
-            ),
-            hearing_seconds: add(
-                &registry,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "auscult_hearing_seconds",
-                        "Seconds with both microphones on until each had been sent the other's sound.",
-                    )
-                    .buckets(vec![1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0]),
-                ),
-            ),
+            hearing_total: hearing(&registry),
+            hearing_seconds: hearing_seconds(&registry),
             silent_microphones_total: counter(
                 &registry,
                 "auscult_silent_microphones_total",
@@ -223,6 +200,23 @@ fn requests(registry: &Registry) -> IntCounterVec {
     let help = "Requests answered, by class of status.";
     let requests = labelled(registry, "auscult_http_requests_total", help, "class");
     from_zero(requests, &["1xx", "2xx", "3xx", "4xx", "5xx"])
+}
+
+fn request_seconds(registry: &Registry) -> Histogram {
+    let help = "Seconds from request to response headers.";
+    add(registry, Histogram::with_opts(HistogramOpts::new("auscult_http_request_seconds", help)))
+}
+
+fn hearing(registry: &Registry) -> IntCounterVec {
+    let help =
+        "Pairs of people in a call: each was sent the other's sound (proven), or not in time (failed).";
+    from_zero(labelled(registry, "auscult_hearing_total", help, "outcome"), &["proven", "failed"])
+}
+
+fn hearing_seconds(registry: &Registry) -> Histogram {
+    let help = "Seconds with both microphones on until each had been sent the other's sound.";
+    let options = HistogramOpts::new("auscult_hearing_seconds", help);
+    add(registry, Histogram::with_opts(options.buckets(vec![1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0])))
 }
 
 /// Shows these from the start: an alert sees a counter grow only if it was there before.
