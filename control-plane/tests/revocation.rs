@@ -82,7 +82,7 @@ impl Everything {
         Self { browser, pair, socket, unused }
     }
 
-    async fn is_over(mut self, live: &Live, how: &str) {
+    async fn must_be_over(mut self, live: &Live, how: &str) {
         let begin = Instant::now();
         assert_eq!(self.socket.closed().await, (None, 4401), "{how}");
         assert!(begin.elapsed() < AT_ONCE, "{how}: {:?}", begin.elapsed());
@@ -109,15 +109,15 @@ async fn whatever_ends_all_sessions_ends_everything_that_came_from_them() {
 
     let everything = Everything::of(&live, &consultation).await;
     consultation.patient.delete("/api/v1/account/sessions").await.expect(204);
-    everything.is_over(&live, "signing out everywhere").await;
+    everything.must_be_over(&live, "signing out everywhere").await;
 
     let everything = Everything::of(&live, &consultation).await;
     admin.post(&format!("/api/v1/admin/users/{id}/sign-out"), json!({})).await.expect(204);
-    everything.is_over(&live, "signed out by an administrator").await;
+    everything.must_be_over(&live, "signed out by an administrator").await;
 
     let everything = Everything::of(&live, &consultation).await;
     admin.post(&format!("/api/v1/admin/users/{id}/deactivate"), json!({})).await.expect(204);
-    everything.is_over(&live, "deactivated").await;
+    everything.must_be_over(&live, "deactivated").await;
     let body = json!({"email": "pat@example.org", "password": PASSWORD});
     live.app.anonymous().post("/api/v1/session", body).await.refused(401, "unauthenticated");
 }

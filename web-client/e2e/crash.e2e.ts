@@ -61,7 +61,6 @@ it.each(["SIGKILL", "SIGTERM"] as const)("keeps every caption that was shown as 
   const ready = Date.now();
   await until("both to be back", async () => (await isBack(doctor)) && (await isBack(patient)));
   const took = Date.now() - ready;
-  console.log(`media both ways ${took} ms after the server was ready again (${signal})`);
   expect(took).toBeLessThan(5_000);
 
   const kept = (await transcript()).map((entry) => entry.text);
