@@ -1,4 +1,5 @@
 //! The real binary on SIGTERM while a call is on: it goes on until it is over or the time is, and nobody new comes in.
+#![expect(clippy::disallowed_methods, reason = "measures how long it takes")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[expect(dead_code, reason = "other test files use the rest of it")]
