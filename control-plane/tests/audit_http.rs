@@ -171,7 +171,7 @@ async fn probing_and_guessing_become_security_events_that_are_acknowledged() {
         "one event, seen twice"
     );
     let path = format!("/api/v1/admin/security-events/{}/acknowledge", event["id"].as_str().unwrap());
-    stranger.post(&path, json!({})).await.refused(403, "forbidden");
+    consultation.patient.post(&path, json!({})).await.refused(403, "forbidden");
     admin.post(&path, json!({})).await.expect(204);
     admin.post(&path, json!({})).await.expect(204);
     admin.post(&path.replace("sev_0", "sev_1"), json!({})).await.refused(404, "not_found");
