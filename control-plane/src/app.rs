@@ -28,6 +28,7 @@ use crate::mail::Post;
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
+use crate::open_sessions;
 use crate::picture::Pictures;
 use crate::security::SecurityWatch;
 use crate::signalling::hub::Hub;
@@ -113,7 +114,7 @@ impl App {
         let post = Post::start(&config, metrics.letters_total.clone(), &tasks)?;
         let hub =
             pump::start(store.clone(), signer, media.clone(), clock.clone(), metrics.clone(), events, &tasks);
-        Ok(Self(Arc::new(AppState {
+        let app = Self(Arc::new(AppState {
             passwords: Passwords::new().context("passwords")?,
             password_policy: PasswordPolicy::new(config.accounts.password_rules()),
             sign_ins: SignInThrottle::default(),
@@ -135,7 +136,9 @@ impl App {
             tasks,
             hub,
             live,
-        })))
+        }));
+        app.tasks.spawn("open sessions", open_sessions::watch(app.clone()));
+        Ok(app)
     }
 
     /// The last of all, when nobody writes any more: a checkpoint of what was written, and the connections.

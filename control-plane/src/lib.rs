@@ -23,6 +23,7 @@ pub mod media;
 pub mod metrics;
 pub mod model;
 pub mod oidc;
+pub mod open_sessions;
 pub mod origin;
 pub mod picture;
 pub mod security;

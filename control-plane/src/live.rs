@@ -136,6 +136,12 @@ impl Live {
         self.tell(tenant, Audience::Everybody, LiveEvent::Availability { user, availability });
     }
 
+    /// In which somebody follows.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(TenantId, SessionId)> {
+        self.lock().by_id.values().map(|follower| (follower.tenant, follower.session)).collect()
+    }
+
     /// Whoever follows in a session that has ended is told so and follows no longer.
     pub fn revoke(&self, ended: Revocation) {
         let mut followers = self.lock();

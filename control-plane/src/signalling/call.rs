@@ -14,7 +14,7 @@ use super::switchboard::error_message;
 use super::tickets::TicketGrant;
 use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
-use crate::ids::TenantId;
+use crate::ids::{SessionId, TenantId};
 
 /// How long someone who lost the socket stays the same participant.
 pub(super) const GRACE: Duration = Duration::from_secs(15);
@@ -119,6 +119,11 @@ impl Call {
 
     pub(super) fn is_empty(&self) -> bool {
         self.participants.is_empty()
+    }
+
+    /// In which its people came.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.participants.values().map(|person| person.grant.session)
     }
 
     /// In the call, or lost and waited for.

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::crypto::signer::Signer;
 use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
-use crate::ids::{ConsultationId, TenantId};
+use crate::ids::{ConsultationId, SessionId, TenantId};
 use crate::media::MediaNodes;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -225,6 +225,12 @@ impl Hub {
         let now = self.now();
         let work = self.lock().revoke(ended, now);
         self.carry_out_all(work).await;
+    }
+
+    /// In which somebody is in a call, or is waited for.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(TenantId, SessionId)> {
+        self.lock().sessions()
     }
 
     /// First half of an end: nobody comes in any more, the room closes. Returns once the last final caption is kept,

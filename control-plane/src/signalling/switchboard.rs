@@ -14,7 +14,7 @@ use super::tickets::{self, TicketGrant};
 use crate::domain::clinical::Access;
 use crate::domain::session::Revocation;
 use crate::domain::time::Timestamp;
-use crate::ids::{ConsultationId, TenantId};
+use crate::ids::{ConsultationId, SessionId, TenantId};
 
 /// Messages waiting for one browser. When they are too many it is too slow: its socket is closed with 1013.
 const OUTBOX: usize = 256;
@@ -173,6 +173,11 @@ impl Switchboard {
         running.into_iter().map(|id| (id, self.apply(id, CallEvent::Revoked { ended }, now))).collect()
     }
 
+    pub(super) fn sessions(&self) -> Vec<(TenantId, SessionId)> {
+        let of_call = |call: &Call| call.sessions().map(|session| (call.tenant, session)).collect::<Vec<_>>();
+        self.calls.values().flat_map(of_call).collect()
+    }
+
     /// Calls that somebody is in.
     pub(super) fn busy(&self) -> usize {
         self.calls.values().filter(|call| !call.is_empty()).count()
@@ -259,7 +264,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ids::{SessionId, UserId};
+    use crate::ids::UserId;
     use crate::signalling::protocol::ParticipantKind;
 
     fn grant(participant: u128) -> TicketGrant {

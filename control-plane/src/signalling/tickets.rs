@@ -77,6 +77,14 @@ impl Tickets {
         is_fresh(&open, now).then_some(open.grant)
     }
 
+    /// Whose tickets could still be used.
+    #[must_use]
+    pub fn sessions(&self, now: Timestamp) -> Vec<(TenantId, SessionId)> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let usable = open.values().filter(|ticket| is_fresh(ticket, now));
+        usable.map(|ticket| (ticket.grant.tenant, ticket.grant.session)).collect()
+    }
+
     /// Tickets of an ended session, or of all of a person's sessions, are worth nothing from now on.
     pub fn void(&self, ended: Revocation) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

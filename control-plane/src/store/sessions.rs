@@ -1,9 +1,11 @@
 //! Sign-ins. The database knows a session's secret only by its hash.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::users::availability;
 use super::{Store, StoreError, Tx, changed_one, named, parsed, time};
@@ -29,9 +31,10 @@ const IN_ACTIVE_CONSULTATION: &str = "SELECT c.id FROM participants m
                           WHERE m.tenant_id = $1 AND m.user_id = $2 AND c.state = 'active' LIMIT 1";
 const SEEN: &str =
     "UPDATE sessions SET last_seen_at = $3 WHERE tenant_id = $1 AND id = $2 AND last_seen_at < $3";
-const EXISTS: &str =
+// Completed with the ids: `$2, $3, …)`.
+const STILL_THERE: &str =
     "SELECT s.id FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-                       WHERE s.tenant_id = $1 AND s.id = $2 AND u.deactivated_at IS NULL";
+      WHERE s.tenant_id = $1 AND u.deactivated_at IS NULL AND s.id IN (";
 const DELETE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND id = $2";
 const DELETE_ALL_OF: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2";
 const DELETE_OLD: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND created_at <= $2";
@@ -44,6 +47,11 @@ const CONFIRM: &str = "UPDATE sessions SET authenticated_at = $3 WHERE tenant_id
 const SET_FACTOR: &str = "UPDATE sessions SET second_factor = $3 WHERE tenant_id = $1 AND id = $2";
 const DROP_FACTORS: &str = "UPDATE sessions SET second_factor = 'none'
                              WHERE tenant_id = $1 AND user_id = $2 AND second_factor IN ('totp', 'recovery')";
+
+/// Sessions that one statement asks for.
+const AT_A_TIME: usize = 500;
+/// A session that is too old opens nothing more; the call that it is in may go on for as long as this.
+const LAST_CALL: Duration = Duration::from_hours(24);
 
 /// A session that is alive, and whose it is.
 pub struct LiveSession {
@@ -103,13 +111,29 @@ impl Store {
 
     /// Whether a session has not been ended; how old it is does not matter to what it has already opened.
     pub async fn is_signed_in(&self, tenant: TenantId, session: SessionId) -> Result<bool, StoreError> {
+        Ok(self.ended_sessions(tenant, &[session]).await?.is_empty())
+    }
+
+    /// Those of `sessions` that have been ended, or whose person has been deactivated.
+    pub async fn ended_sessions(
+        &self,
+        tenant: TenantId,
+        sessions: &[SessionId],
+    ) -> Result<Vec<SessionId>, StoreError> {
         let mut tx = self.read(tenant).await?;
-        let row = sqlx::query(EXISTS)
-            .bind(tenant.to_string())
-            .bind(session.to_string())
-            .fetch_optional(&mut *tx.transaction)
-            .await?;
-        Ok(row.is_some())
+        let mut there = HashSet::new();
+        for some in sessions.chunks(AT_A_TIME) {
+            let places: Vec<_> = (2..some.len() + 2).map(|place| format!("${place}")).collect();
+            let text = AssertSqlSafe(format!("{STILL_THERE}{})", places.join(", ")));
+            let mut query = sqlx::query(text).persistent(false).bind(tenant.to_string());
+            for session in some {
+                query = query.bind(session.to_string());
+            }
+            for row in query.fetch_all(&mut *tx.transaction).await? {
+                there.insert(parsed::<SessionId>(&row, "id")?);
+            }
+        }
+        Ok(sessions.iter().copied().filter(|session| !there.contains(session)).collect())
     }
 
     /// The one write without an audit entry: it changes nothing that anybody can see, and happens with every request.
@@ -162,17 +186,16 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// A new session; sessions too old to be alive go at the same time.
+    /// A new session; sessions that have long been too old to be alive go at the same time.
     pub async fn insert_session(
         &mut self,
         new: &NewSession<'_>,
         limits: SessionLimits,
         now: Timestamp,
     ) -> Result<SessionId, StoreError> {
-        let absolute = i64::try_from(limits.absolute.as_millis()).unwrap_or(i64::MAX);
         sqlx::query(DELETE_OLD)
             .bind(self.tenant.to_string())
-            .bind(now.millis().saturating_sub(absolute))
+            .bind(now.minus(limits.absolute + LAST_CALL).millis())
             .execute(&mut *self.transaction)
             .await?;
         let id = SessionId::generate();

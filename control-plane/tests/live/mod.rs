@@ -39,8 +39,11 @@ impl Live {
     }
 
     pub(crate) async fn start_with(http: HttpConfig) -> Self {
+        Self::of(TestApp::start().await, http).await
+    }
+
+    pub(crate) async fn of(app: TestApp, http: HttpConfig) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let app = TestApp::start().await;
         let http = HttpConfig { listen: ([127, 0, 0, 1], 0).into(), ..http };
         // A certificate lives in the time of its client, and that is now.
         let now = control_plane::clock::Clock::System.now();

@@ -4,6 +4,7 @@
 pub(crate) mod authenticator;
 pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod events;
 pub(crate) mod many_keys;
 pub(crate) mod oidc;
 pub(crate) mod program;
@@ -54,6 +55,11 @@ impl TestApp {
         Self::open(tempfile::tempdir().unwrap(), Clock::fixed(START), urls).await
     }
 
+    /// In the present, by which the media node judges who may join.
+    pub(crate) async fn start_now() -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Clock::System, database::fresh().await).await
+    }
+
     /// On what `folder` holds already.
     pub(crate) async fn start_in(folder: TempDir, urls: Urls) -> Self {
         Self::open(folder, Clock::fixed(START), urls).await
@@ -81,6 +87,11 @@ impl TestApp {
     pub(crate) async fn restart(self) -> Self {
         self.stop().await;
         Self::build(self.folder, self.app.config.clone(), self.app.clock.clone()).await
+    }
+
+    /// Another server on the same database and the same keys.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::build(tempfile::tempdir().unwrap(), self.app.config.clone(), self.app.clock.clone()).await
     }
 
     /// What the trail says was done, first to last.
@@ -255,6 +266,11 @@ impl Reply {
 }
 
 impl Client {
+    /// The same browser, led to another server of the same clinic.
+    pub(crate) fn led_to(&self, server: &TestApp) -> Self {
+        Self { router: server.router.clone(), ..self.clone() }
+    }
+
     /// At another clinic.
     pub(crate) fn at(self, host: &str) -> Self {
         Self { host: host.into(), ..self }
