@@ -17,15 +17,6 @@ const SESSION: &str = "/api/v1/session";
 const REGISTER: &str = "/api/v1/registrations";
 const NEW: &str = "rain over nine chimneys";
 
-async fn with_mail(server: &MailServer) -> TestApp {
-    let url = format!("smtp://{}", server.address);
-    TestApp::start_with(|config| {
-        config.mail.smtp_url = url;
-        config.mail.from = "Clinic <no-reply@care.example>".into();
-    })
-    .await
-}
-
 fn registration(role: &str, email: &str) -> Value {
     let specialty = if role == "doctor" { "Dermatology" } else { "" };
     json!({"role": role, "name": "Ada Lovelace", "email": email, "password": PASSWORD, "specialty": specialty})
@@ -39,18 +30,9 @@ async fn try_sign_in(app: &TestApp, email: &str, password: &str) -> Reply {
     app.anonymous().post(SESSION, json!({"email": email, "password": password})).await
 }
 
-/// What the authenticator app shows.
-fn code(secret: &str, app: &TestApp) -> String {
-    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
-    let builder = totp_rs::Builder::new().with_secret(secret).with_account_name("x");
-    let totp = builder.with_issuer(Some("y")).build().unwrap();
-    totp.generate(u64::try_from(app.app.clock.now().millis() / 1000).unwrap()).to_string()
-}
-
-async fn enrol(app: &TestApp, client: &Client) -> (String, Vec<Value>) {
-    let view = client.post("/api/v1/account/totp", json!({})).await.expect(200);
-    let secret = view["secret"].as_str().unwrap().to_owned();
-    let body = json!({"code": code(&secret, app)});
+async fn enrol(app: &TestApp, client: &Client) -> (Value, Vec<Value>) {
+    let secret = client.post("/api/v1/account/totp", json!({})).await.expect(200)["secret"].clone();
+    let body = json!({"code": app.totp_code(&secret)});
     let codes = client.post("/api/v1/account/totp/confirm", body).await.expect(200);
     app.wait(Duration::from_secs(30));
     (secret, codes["recovery_codes"].as_array().unwrap().clone())
@@ -142,7 +124,7 @@ async fn the_clinics_rules_for_passwords_hold_wherever_one_is_set() {
 #[tokio::test]
 async fn a_taken_address_answers_the_same_and_its_owner_is_told() {
     let mut server = MailServer::start().await;
-    let app = with_mail(&server).await;
+    let app = TestApp::start_with_mail(&server).await;
     app.add_user("ada@example.org", "Ada", Role::Patient).await;
     let taken = register(&app, "patient", "ADA@example.org").await;
     let fresh = register(&app, "patient", "new@example.org").await;
@@ -159,7 +141,7 @@ async fn a_taken_address_answers_the_same_and_its_owner_is_told() {
 #[tokio::test]
 async fn an_address_is_verified_once_in_time_and_until_then_nothing_is_requested() {
     let mut server = MailServer::start().await;
-    let app = with_mail(&server).await;
+    let app = TestApp::start_with_mail(&server).await;
     assert_eq!(register(&app, "patient", "ada@example.org").await.expect(201)["next"], "verify_email");
     let late = server.next().await.secret().to_owned();
     let ada = app.sign_in("ada@example.org").await;
@@ -237,7 +219,7 @@ async fn a_clinic_that_another_process_makes_is_served_without_a_restart() {
 #[tokio::test]
 async fn a_forgotten_password_is_reset_once_by_mail_and_every_session_ends() {
     let mut server = MailServer::start().await;
-    let app = with_mail(&server).await;
+    let app = TestApp::start_with_mail(&server).await;
     let ada = app.person("ada@example.org", "Ada", Role::Patient).await;
     let ask = |email: &str| {
         let (anonymous, body) = (app.anonymous(), json!({"email": email}));
@@ -336,11 +318,11 @@ async fn an_authenticator_app_from_its_secret_to_a_sign_in_and_no_code_works_twi
     let view = ada.post("/api/v1/account/totp", json!({})).await.expect(200);
     assert!(view["otpauth_url"].as_str().unwrap().starts_with("otpauth://totp/Auscult:ada%40example.org?"));
     assert!(view["qr_svg"].as_str().unwrap().contains("<svg"));
-    let secret = view["secret"].as_str().unwrap();
+    let secret = &view["secret"];
     try_sign_in(&app, "ada@example.org", PASSWORD).await.expect(200);
     let confirm = async |code: String| ada.post("/api/v1/account/totp/confirm", json!({"code": code})).await;
     confirm("000000".into()).await.refused(422, "invalid_input");
-    let codes = confirm(code(secret, &app)).await.expect(200);
+    let codes = confirm(app.totp_code(secret)).await.expect(200);
     assert_eq!(codes["recovery_codes"].as_array().unwrap().len(), 10);
     ada.post("/api/v1/account/totp", json!({})).await.refused(409, "conflict");
 
@@ -351,9 +333,9 @@ async fn an_authenticator_app_from_its_secret_to_a_sign_in_and_no_code_works_twi
     };
     let asked = step().await;
     assert_eq!(asked["methods"], json!(["totp", "recovery"]));
-    answer(&asked, &code(secret, &app)).await.refused(401, "unauthenticated");
+    answer(&asked, &app.totp_code(secret)).await.refused(401, "unauthenticated");
     app.wait(Duration::from_secs(30));
-    let shown = code(secret, &app);
+    let shown = app.totp_code(secret);
     assert_eq!(answer(&asked, &shown).await.expect(200)["second_factor"], "totp");
     answer(&step().await, &shown).await.refused(401, "unauthenticated");
 }

@@ -46,31 +46,14 @@ impl Trail<'_> {
     }
 }
 
-async fn start(server: &MailServer) -> TestApp {
-    let url = format!("smtp://{}", server.address);
-    TestApp::start_with(|config| {
-        config.mail.smtp_url = url;
-        config.mail.from = "Clinic <no-reply@care.example>".into();
-    })
-    .await
-}
-
 async fn try_password(app: &TestApp, password: &str) -> Reply {
     app.anonymous().post(SESSION, json!({"email": ADA, "password": password})).await
-}
-
-/// What the authenticator app shows.
-fn code(secret: &Value, app: &TestApp) -> String {
-    let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
-    let builder = totp_rs::Builder::new().with_secret(secret).with_account_name("x");
-    let totp = builder.with_issuer(Some("y")).build().unwrap();
-    totp.generate(u64::try_from(app.app.clock.now().millis() / 1000).unwrap()).to_string()
 }
 
 #[tokio::test]
 async fn making_an_account_and_choosing_its_password() {
     let mut server = MailServer::start().await;
-    let app = start(&server).await;
+    let app = TestApp::start_with_mail(&server).await;
     let (mut trail, anyone) = (Trail { app: &app, seen: 0 }, app.anonymous());
     let offers = bootstrap::offer(&app.app.store, app.app.clock.now()).await.unwrap();
     trail.grew_by("account.offer_bootstrap").await;
@@ -138,12 +121,12 @@ async fn second_factors() {
     let ada = app.person(ADA, "Ada", Role::Patient).await;
     let (mut trail, anyone) = (Trail { app: &app, seen: app.actions().await.len() }, app.anonymous());
     let begun = trail.post(&ada, "/account/totp", json!({}), 200, "totp.begin").await;
-    let first = json!({"code": code(&begun["secret"], &app)});
+    let first = json!({"code": app.totp_code(&begun["secret"])});
     let codes = trail.post(&ada, "/account/totp/confirm", first, 200, "totp.enrol").await;
     app.wait(Duration::from_secs(30));
     for (method, code, status, action) in [
-        ("totp", code(&begun["secret"], &app), 200, "session.create"),
-        ("totp", code(&begun["secret"], &app), 401, "session.refuse"),
+        ("totp", app.totp_code(&begun["secret"]), 200, "session.create"),
+        ("totp", app.totp_code(&begun["secret"]), 401, "session.refuse"),
         ("recovery", codes["recovery_codes"][0].as_str().unwrap().into(), 200, "recovery.use"),
         ("recovery", codes["recovery_codes"][0].as_str().unwrap().into(), 401, "session.refuse"),
     ] {
@@ -153,7 +136,7 @@ async fn second_factors() {
         trail.post(&anyone, "/session/second-step", answer, status, action).await;
     }
     app.wait(Duration::from_secs(30));
-    let by_code = json!({"code": code(&begun["secret"], &app)});
+    let by_code = json!({"code": app.totp_code(&begun["secret"])});
     trail.post(&ada, "/session/confirm", by_code.clone(), 204, "session.confirm").await;
     trail.post(&ada, "/session/confirm", by_code, 422, "session.refuse").await;
     trail.post(&ada, "/account/recovery-codes", json!({}), 200, "recovery.make").await;

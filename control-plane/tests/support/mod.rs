@@ -73,6 +73,15 @@ impl TestApp {
         Self::build(folder, config, Clock::fixed(START)).await
     }
 
+    /// Of a clinic that sends its mail through `server`.
+    pub(crate) async fn start_with_mail(server: &smtp::MailServer) -> Self {
+        Self::start_with(|config| {
+            config.mail.smtp_url = format!("smtp://{}", server.address);
+            config.mail.from = "Clinic <no-reply@care.example>".into();
+        })
+        .await
+    }
+
     async fn open(folder: TempDir, clock: Clock, urls: Urls) -> Self {
         let config = configuration(&folder, urls);
         Self::build(folder, config, clock).await
