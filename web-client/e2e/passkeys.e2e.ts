@@ -2,6 +2,7 @@ import type { CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { addAuthenticator } from "./support/authenticator";
 import { type OpenBrowser, openChromium } from "./support/browser";
+import { look } from "./support/look";
 import { type Account, Server } from "./support/server";
 import { errors } from "../src/locales/en/errors";
 import { session } from "../src/locales/en/session";
@@ -84,8 +85,14 @@ it("stops working when it is removed", async () => {
   await passkeyButton().click();
   await signedIn();
   await page.goto(`${server.named}/settings/security`);
+  server.forgetProofs();
   await page.getByRole("button", { name: settings.passkeyRemoveLabel("Work laptop") }).click();
   await page.getByRole("dialog").getByRole("button", { name: settings.passkeyRemove }).click();
+  // It proves once more whose account this is, beside the password.
+  const dialog = page.getByRole("dialog", { name: settings.confirmTitle });
+  await dialog.getByLabel(settings.confirmPassword).waitFor();
+  await look(page, "confirm");
+  await dialog.getByRole("button", { name: session.passkey }).click();
   await page.getByText(settings.passkeysEmpty).waitFor();
   await startOver();
   await passkeyButton().click();

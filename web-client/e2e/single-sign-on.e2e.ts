@@ -21,6 +21,7 @@ beforeAll(async () => {
     openChromium(),
   ]);
   page = open.page;
+  await addAuthenticator(page);
 });
 afterAll(() => Promise.all([open?.browser.close(), server?.stop(), provider?.stop()]));
 beforeEach(async () => {
@@ -45,8 +46,50 @@ it("brings somebody new in by their account elsewhere, and keeps them signed in"
   await page.getByRole("heading", { name: session.signInTitle }).waitFor();
 });
 
+it("proves once more who somebody without a password is, and so does a passkey", async () => {
+  await leave();
+  await page.getByRole("link", { name: "Continue as Ada" }).click();
+  await page.getByRole("button", { name: /Ada Winter/ }).waitFor();
+  await page.goto(`${server.named}/settings/privacy`);
+  const ask = page.getByRole("button", { name: settings.export, exact: true });
+  const dialog = page.getByRole("dialog", { name: settings.confirmTitle });
+  const elsewhere = dialog.getByRole("button", { name: settings.confirmElsewhere("Hospital account") });
+
+  server.forgetProofs();
+  await ask.click();
+  await elsewhere.waitFor();
+  await look(page, "confirm-without-password");
+  expect(await violations(page)).toEqual([]);
+  await elsewhere.click();
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await page.waitForURL(`${server.named}/settings/security?error=cancelled`);
+  await page.getByRole("alert").getByText(settings.confirmRefusals.cancelled).waitFor();
+  await look(page, "confirm-refused");
+  expect(await violations(page)).toEqual([]);
+
+  await page.goto(`${server.named}/settings/privacy`);
+  await ask.click();
+  await elsewhere.click();
+  await page.getByRole("link", { name: "Continue as Ada" }).click();
+  await page.waitForURL(`${server.named}/settings/privacy`);
+  await page.getByText(settings.confirmedElsewhere).first().waitFor();
+  const file = page.waitForEvent("download");
+  await ask.click();
+  await file;
+
+  await page.goto(`${server.named}/settings/security`);
+  await page.getByRole("button", { name: settings.passkeyAdd }).click();
+  await page.getByLabel(settings.passkeyLabel).fill("Phone");
+  await page.getByRole("button", { name: settings.passkeyCreate }).click();
+  await page.getByText(settings.passkeyAdded).first().waitFor();
+  server.forgetProofs();
+  await page.getByRole("button", { name: settings.passkeyRemoveLabel("Phone") }).click();
+  await page.getByRole("dialog").getByRole("button", { name: settings.passkeyRemove, exact: true }).click();
+  await dialog.getByRole("button", { name: session.passkey }).click();
+  await page.getByText(settings.passkeysEmpty).waitFor();
+});
+
 it("is unlinked in the settings, unless it is the only way in", async () => {
-  await addAuthenticator(page);
   await leave();
   await page.getByRole("link", { name: "Continue as Ada" }).click();
   await page.getByRole("button", { name: /Ada Winter/ }).waitFor();

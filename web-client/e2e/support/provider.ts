@@ -96,6 +96,8 @@ export class Provider {
         nonce: asked.get("nonce"),
         iat: now,
         exp: now + 300,
+        // Who is asked to sign in again does so (OpenID Connect Core 1.0, section 3.1.2.1).
+        ...(asked.has("max_age") && { auth_time: now }),
         name: "Ada Winter",
         email: "ada@hospital.example",
         email_verified: true,

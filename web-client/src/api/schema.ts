@@ -23,6 +23,8 @@ export type AccountView = {
   /** A doctor whom the clinic has verified; everyone else needs no approval. */
   approved: boolean;
   email_verified: boolean;
+  /** Whoever comes by another provider alone has none. */
+  has_password: boolean;
   has_picture: boolean;
   passkeys: number;
   password_changed_at: Timestamp | null;

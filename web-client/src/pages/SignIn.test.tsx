@@ -66,6 +66,12 @@ describe("SignIn", () => {
     expect(await screen.findByRole("alert")).toHaveTextContent(text);
   });
 
+  it("sends somebody who is signed in, and comes back from a provider too late, to the explanation", async () => {
+    server.answer("GET /api/v1/session", { body: { user: USER, csrf_token: "t", must: [] } });
+    renderPage(<SignIn />, "/signin?error=other");
+    expect(await screen.findByText("at /settings/security")).toBeInTheDocument();
+  });
+
   it("goes on with the second step that single sign-on leads to, and takes it out of the address", async () => {
     const step = "POST /api/v1/session/second-step";
     server.answer(step, { body: { user: USER, csrf_token: "t", must: [] } });

@@ -27,7 +27,12 @@ export function SignIn() {
   const brought = stepFromFragment(useFragmentSecret());
   const step = chosen === undefined ? brought : chosen;
   const next = search.get("next");
-  if (session.data) return <Navigate to={ownPath(next)} replace />;
+  const refusal = search.get("error");
+  if (session.data) {
+    // A way back from a provider that took too long: who is signed in had left to prove who they are.
+    const place = refusal === null ? ownPath(next) : `/settings/security?error=${encodeURIComponent(refusal)}`;
+    return <Navigate to={place} replace />;
+  }
   return (
     <PlainFrame>
       <div className="mx-auto grid w-full max-w-5xl grow items-center gap-10 px-4 py-6 lg:grid-cols-2 lg:gap-20">
@@ -36,7 +41,7 @@ export function SignIn() {
           <Points />
         </section>
         <div className="order-1 flex w-full flex-col gap-4 lg:order-2">
-          {step === null && <News cameFromInside={next !== null} refusal={search.get("error")} />}
+          {step === null && <News cameFromInside={next !== null} refusal={refusal} />}
           <Card className="sm:p-8">
             {step === null ? (
               <PasswordStep onSecondStep={setStep} />

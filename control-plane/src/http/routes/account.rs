@@ -47,6 +47,8 @@ pub struct AccountView {
     /// A doctor whom the clinic has verified; everyone else needs no approval.
     pub approved: bool,
     pub has_picture: bool,
+    /// Whoever comes by another provider alone has none.
+    pub has_password: bool,
     pub totp: bool,
     pub passkeys: u32,
     pub recovery_codes_left: u32,
@@ -110,6 +112,7 @@ async fn view(tx: &mut Tx, actor: &Actor) -> Result<AccountView, StoreError> {
         email_verified: account.user.email_verified_at.is_some(),
         approved: account.user.approved_at.is_some(),
         has_picture,
+        has_password: account.password_hash.is_some(),
         totp: account.totp,
         passkeys: account.passkeys,
         recovery_codes_left,

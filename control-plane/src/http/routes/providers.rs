@@ -73,7 +73,7 @@ pub async fn unlink(
     let account = tx.credentials(actor.user).await?;
     let other_ways = account.passkeys as usize + tx.linked_issuers(actor.user).await?.len();
     if account.password_hash.is_none() && other_ways == 0 {
-        return Err(ApiError::Conflict("this is your only way in; choose a password or add a passkey first"));
+        return Err(ApiError::Conflict("this is your only way in; add a passkey first"));
     }
     tx.commit(AuditEntry::of(&actor, Action::OidcUnlinked, actor.user, now)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -12,6 +12,7 @@ import { passkeysSupported } from "../../lib/webauthn";
 import { Button } from "../../ui/Button";
 import { ErrorSummary } from "../../ui/ErrorSummary";
 import { TextField } from "../../ui/Field";
+import { Or } from "../../ui/Or";
 import { PasswordField } from "../../ui/PasswordField";
 import { TextLink } from "../../ui/TextLink";
 import * as fields from "../account/fields";
@@ -98,11 +99,7 @@ function OtherWays({ busy, onPasskey }: { busy: boolean; onPasskey: () => void }
   const others = passkeysSupported() || providers.length > 0;
   return (
     <>
-      {others && (
-        <p className="flex items-center gap-3 text-sm text-ink-soft before:h-px before:grow before:bg-line after:h-px after:grow after:bg-line">
-          {t.session.or}
-        </p>
-      )}
+      {others && <Or />}
       {passkeysSupported() && (
         <Button variant="secondary" icon={KeyRound} busy={busy} onClick={onPasskey}>
           {t.session.passkey}

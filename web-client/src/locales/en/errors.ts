@@ -33,7 +33,7 @@ export const errors: Record<ErrorCode, ErrorText> = {
   reauthenticate: {
     title: "We need to know it is you",
     safe: "Nothing was changed.",
-    action: "Enter your password or a code when asked, then try again.",
+    action: "Prove it when asked, then try again.",
   },
   not_cleared: {
     title: "Your account isn't ready for this yet",

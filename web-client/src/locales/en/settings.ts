@@ -12,6 +12,15 @@ export const settings = {
   confirmPassword: "Your password",
   confirmUseCode: "Use a code from the authenticator app instead",
   confirmUsePassword: "Use the password instead",
+  confirmElsewhere: (name: string) => `Continue with ${name}`,
+  confirmedElsewhere: "Thank you, it is you. Do the step again: for five minutes nobody asks.",
+  confirmRefusals: {
+    cancelled: "You stopped it at the other side. Nothing was changed.",
+    deactivated: "Your account is switched off. Ask your clinic.",
+    provider_down: "The other side does not answer. Try again in a few minutes, or prove who you are another way.",
+    too_many: "There were too many attempts from here. Wait a minute, then try again.",
+    other: "The other side did not prove that it is you. Use the account there that is linked with this one, and sign in again when it asks.",
+  },
   confirm: "Confirm",
   confirmFailed: "We couldn't confirm that it is you",
   cancel: "Cancel",
@@ -105,7 +114,7 @@ export const settings = {
   providerUnlinkText: "It no longer opens your account. If your clinic links accounts by their email address, using it again links it again, and you are told.",
   providerKeep: "Keep it",
   providerUnlinked: (name: string) => `${name} is unlinked.`,
-  providerOnlyWay: { title: "This is your only way in", action: "Choose a password or add a passkey first." },
+  providerOnlyWay: { title: "This is your only way in", action: "Add a passkey first." },
 
   // Devices.
   devicesTitle: "Where you are signed in",

@@ -15,6 +15,7 @@ const ACCOUNT = {
   email_verified: true,
   approved: true,
   has_picture: false,
+  has_password: true,
   totp: false,
   passkeys: 0,
   recovery_codes_left: 0,
@@ -29,18 +30,19 @@ beforeEach(async () => {
   server.answer("GET /api/v1/session", { body: { user: USER, csrf_token: "t", must: [] } });
   server.answer("GET /api/v1/account", { body: ACCOUNT });
   server.answer("GET /api/v1/account/passkeys", { body: [] });
+  server.answer("GET /api/v1/account/providers", { body: [] });
   server.answer("GET /api/v1/account/sessions", { body: [] });
 });
 afterEach(() => server.stop());
 
-function open() {
+function open(address = "/") {
   const page = (
     <>
       <Security />
       <ConfirmIdentity />
     </>
   );
-  renderPage(<RequireSession />, "/", page);
+  renderPage(<RequireSession />, address, page);
   return userEvent.setup();
 }
 
@@ -78,6 +80,39 @@ describe("Security", () => {
     await user.click(within(dialog).getByRole("button", { name: t.settings.cancel }));
     expect(await screen.findByText(t.errors.reauthenticate.title, { exact: false })).toBeInTheDocument();
     expect(server.requests(START)).toHaveLength(1);
+  });
+
+  it("offers a provider alone to somebody who has no password, and says so when it cannot be reached", async () => {
+    server.answer("GET /api/v1/account", { body: { ...ACCOUNT, has_password: false } });
+    server.answer("GET /api/v1/account/providers", { body: [{ id: "hospital", name: "Hospital account", linked_at: 0 }] });
+    server.answer(START, { status: 403, body: errorBody("reauthenticate") });
+    server.answer("POST /api/v1/oidc/hospital/confirm", { status: 503, body: errorBody("unavailable") });
+    const user = open();
+    await user.click(await screen.findByRole("button", { name: t.settings.totpStart }));
+    const dialog = await screen.findByRole("dialog", { name: t.settings.confirmTitle });
+    await user.click(await within(dialog).findByRole("button", { name: t.settings.confirmElsewhere("Hospital account") }));
+    expect(await within(dialog).findByRole("alert")).toHaveTextContent(t.errors.unavailable.title);
+    expect(within(dialog).queryByLabelText(t.settings.confirmPassword)).not.toBeInTheDocument();
+    expect(screen.queryByRole("heading", { name: t.settings.passwordTitle })).not.toBeInTheDocument();
+    await user.click(within(dialog).getByRole("button", { name: t.settings.cancel }));
+    expect(await screen.findByText(t.errors.reauthenticate.title, { exact: false })).toBeInTheDocument();
+  });
+
+  it.each([
+    ["cancelled", t.settings.confirmRefusals.cancelled],
+    ["provider_down", t.settings.confirmRefusals.provider_down],
+    ["constructor", t.settings.confirmRefusals.other],
+    ["<b>", t.settings.confirmRefusals.other],
+  ])("explains why a provider did not prove who it is: %s", async (code, text) => {
+    open(`/?error=${encodeURIComponent(code)}`);
+    expect(await screen.findByRole("alert")).toHaveTextContent(text);
+  });
+
+  it("leads back to the page that was left for a provider, once", async () => {
+    sessionStorage.setItem("auscult.confirm.left-from", "/admin/users?role=doctor");
+    open();
+    expect(await screen.findByText("at /admin/users")).toBeInTheDocument();
+    expect(sessionStorage.getItem("auscult.confirm.left-from")).toBeNull();
   });
 
   it("logs out everywhere only after asking", async () => {

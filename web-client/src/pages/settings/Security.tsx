@@ -1,4 +1,5 @@
 import { useAccount } from "../../features/account/account";
+import { BackFromProvider } from "../../features/account/BackFromProvider";
 import { DevicesSection } from "../../features/account/DevicesSection";
 import { PasskeysSection } from "../../features/account/PasskeysSection";
 import { PasswordSection } from "../../features/account/PasswordSection";
@@ -16,7 +17,8 @@ export function Security() {
     <Loaded query={account} loading={<SkeletonList rows={4} label={t.settings.loading} />}>
       {(loaded) => (
         <div className="flex flex-col gap-6">
-          <PasswordSection account={loaded} />
+          <BackFromProvider />
+          {loaded.has_password && <PasswordSection account={loaded} />}
           <TotpSection account={loaded} />
           <PasskeysSection />
           <ProvidersSection />
