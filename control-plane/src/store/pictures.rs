@@ -15,12 +15,12 @@ const PUT: &str = "INSERT INTO profile_pictures (tenant_id, user_id, version, bo
       ON CONFLICT (tenant_id, user_id) DO UPDATE SET version = $3, body = $4, updated_at = $5
       WHERE profile_pictures.version < $3";
 const DELETE: &str = "DELETE FROM profile_pictures WHERE tenant_id = $1 AND user_id = $2";
-// Everybody sees those who work here; a patient is seen by administrators, by whoever was in a consultation with them,
-// and in an emergency.
+// Everybody sees those who work here, administrators also those who are to; a patient is seen by whoever was in a
+// consultation with them, and in an emergency.
 const SHOWN: &str = "SELECT p.version, p.body, u.role
       FROM profile_pictures p JOIN users u ON u.tenant_id = p.tenant_id AND u.id = p.user_id
      WHERE p.tenant_id = $1 AND p.user_id = $2
-       AND (p.user_id = $3 OR $4 = 'admin' OR (u.role IN ('doctor', 'admin') AND u.approved_at IS NOT NULL)
+       AND (p.user_id = $3 OR (u.role IN ('doctor', 'admin') AND ($4 = 'admin' OR u.approved_at IS NOT NULL))
             OR EXISTS (SELECT 1 FROM participants a JOIN participants b
                            ON b.tenant_id = a.tenant_id AND b.consultation_id = a.consultation_id
                         WHERE a.tenant_id = p.tenant_id AND a.user_id = p.user_id AND b.user_id = $3)

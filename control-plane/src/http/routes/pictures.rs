@@ -57,8 +57,8 @@ pub async fn remove(State(app): State<App>, actor: Actor) -> Result<StatusCode, 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Somebody's picture: of those who work here for everyone, of a patient for administrators and for whoever was in a
-/// consultation with them.
+/// Somebody's picture: of those who work here for everyone, of a patient for whoever was in a consultation with them, and
+/// in an emergency.
 #[utoipa::path(
     get, path = "/users/{id}/picture", tag = "clinic",
     params(("id" = UserId, Path, description = "Whom it shows")),
