@@ -94,6 +94,10 @@ pub enum ConsultationEvent {
     Assigned {
         doctor: UserId,
     },
+    /// By an administrator, from a doctor who can no longer work.
+    TakenOver {
+        doctor: UserId,
+    },
     Started,
     Ended,
     Cancelled,
@@ -105,6 +109,7 @@ impl ConsultationEvent {
         match self {
             Self::Accepted { .. } => "accepted",
             Self::Assigned { .. } => "assigned",
+            Self::TakenOver { .. } => "taken over",
             Self::Started => "started",
             Self::Ended => "ended",
             Self::Cancelled => "cancelled",
@@ -202,6 +207,9 @@ impl Consultation {
             },
             // A doctor who presses the button twice, or in two tabs, has started it once.
             (active @ S::Active { .. }, E::Started) => active.clone(),
+            (S::Active { accepted_at, started_at, .. }, E::TakenOver { doctor }) => {
+                S::Active { doctor, accepted_at: *accepted_at, started_at: *started_at }
+            }
             (S::Active { doctor, accepted_at, started_at }, E::Ended) => S::Completed {
                 doctor: *doctor,
                 accepted_at: *accepted_at,
@@ -267,6 +275,7 @@ mod tests {
         let events = [
             ConsultationEvent::Accepted { doctor },
             ConsultationEvent::Assigned { doctor },
+            ConsultationEvent::TakenOver { doctor },
             ConsultationEvent::Started,
             ConsultationEvent::Ended,
             ConsultationEvent::Cancelled,
@@ -279,38 +288,43 @@ mod tests {
                     Err(error) => error.to_string(),
                 };
                 let state = consultation.state.name().name();
-                writeln!(table, "{state:9} + {:9} -> {outcome}", event.participle())
+                writeln!(table, "{state:9} + {:10} -> {outcome}", event.participle())
                     .expect("a String takes any text");
             }
         }
         assert_eq!(
             table,
             "\
-requested + accepted  -> accepted
-requested + assigned  -> accepted
-requested + started   -> a requested consultation cannot be started
-requested + ended     -> a requested consultation cannot be ended
-requested + cancelled -> cancelled
-accepted  + accepted  -> an accepted consultation cannot be accepted
-accepted  + assigned  -> accepted
-accepted  + started   -> active
-accepted  + ended     -> an accepted consultation cannot be ended
-accepted  + cancelled -> cancelled
-active    + accepted  -> an active consultation cannot be accepted
-active    + assigned  -> an active consultation cannot be assigned
-active    + started   -> active
-active    + ended     -> completed
-active    + cancelled -> an active consultation cannot be cancelled
-completed + accepted  -> a completed consultation cannot be accepted
-completed + assigned  -> a completed consultation cannot be assigned
-completed + started   -> a completed consultation cannot be started
-completed + ended     -> a completed consultation cannot be ended
-completed + cancelled -> a completed consultation cannot be cancelled
-cancelled + accepted  -> a cancelled consultation cannot be accepted
-cancelled + assigned  -> a cancelled consultation cannot be assigned
-cancelled + started   -> a cancelled consultation cannot be started
-cancelled + ended     -> a cancelled consultation cannot be ended
-cancelled + cancelled -> a cancelled consultation cannot be cancelled
+requested + accepted   -> accepted
+requested + assigned   -> accepted
+requested + taken over -> a requested consultation cannot be taken over
+requested + started    -> a requested consultation cannot be started
+requested + ended      -> a requested consultation cannot be ended
+requested + cancelled  -> cancelled
+accepted  + accepted   -> an accepted consultation cannot be accepted
+accepted  + assigned   -> accepted
+accepted  + taken over -> an accepted consultation cannot be taken over
+accepted  + started    -> active
+accepted  + ended      -> an accepted consultation cannot be ended
+accepted  + cancelled  -> cancelled
+active    + accepted   -> an active consultation cannot be accepted
+active    + assigned   -> an active consultation cannot be assigned
+active    + taken over -> active
+active    + started    -> active
+active    + ended      -> completed
+active    + cancelled  -> an active consultation cannot be cancelled
+completed + accepted   -> a completed consultation cannot be accepted
+completed + assigned   -> a completed consultation cannot be assigned
+completed + taken over -> a completed consultation cannot be taken over
+completed + started    -> a completed consultation cannot be started
+completed + ended      -> a completed consultation cannot be ended
+completed + cancelled  -> a completed consultation cannot be cancelled
+cancelled + accepted   -> a cancelled consultation cannot be accepted
+cancelled + assigned   -> a cancelled consultation cannot be assigned
+cancelled + taken over -> a cancelled consultation cannot be taken over
+cancelled + started    -> a cancelled consultation cannot be started
+cancelled + ended      -> a cancelled consultation cannot be ended
+cancelled + cancelled  -> a cancelled consultation cannot be cancelled
 "
         );
     }
@@ -327,6 +341,9 @@ cancelled + cancelled -> a cancelled consultation cannot be cancelled
             active,
             "starting twice changes nothing"
         );
+        let other = UserId::from_uuid(Uuid::from_u128(10));
+        let taken = active.apply(ConsultationEvent::TakenOver { doctor: other }, at(36)).unwrap();
+        assert_eq!((taken.state.doctor(), taken.state.started_at()), (Some(other), Some(at(30))));
         let completed = active.apply(ConsultationEvent::Ended, at(40)).unwrap();
         assert_eq!(completed.state.doctor(), Some(doctor));
         assert_eq!(completed.state.accepted_at(), Some(at(20)));

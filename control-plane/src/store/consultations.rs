@@ -23,7 +23,8 @@ const UPDATE: &str = "UPDATE consultations
                        WHERE tenant_id = $1 AND id = $2 AND state = $3";
 const STATE: &str = "SELECT state FROM consultations WHERE tenant_id = $1 AND id = $2";
 
-/// A consultation with its people, as `$2` sees it at the time `$3`.
+/// A consultation with its people, as `$2` sees it at the time `$3`. A doctor from whom it was taken over while it was
+/// active was in it, and takes no part any more.
 macro_rules! select {
     ($condition:literal) => {
         concat!(
@@ -39,6 +40,7 @@ macro_rules! select {
                LEFT JOIN users d ON d.tenant_id = c.tenant_id AND d.id = c.doctor_id
                LEFT JOIN participants m
                       ON m.tenant_id = c.tenant_id AND m.consultation_id = c.id AND m.user_id = $2
+                     AND (m.kind <> 'doctor' OR c.doctor_id = $2)
               WHERE c.tenant_id = $1 AND ",
             $condition
         )

@@ -13,6 +13,10 @@ use crate::signalling::protocol::ParticipantKind;
 const INSERT: &str =
     "INSERT INTO participants (tenant_id, id, consultation_id, user_id, kind, label, created_at)
                       VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const SEAT_DOCTOR: &str =
+    "INSERT INTO participants (tenant_id, id, consultation_id, user_id, kind, label, created_at)
+                      VALUES ($1, $2, $3, $4, 'doctor', '', $5)
+                      ON CONFLICT (tenant_id, user_id, consultation_id) DO NOTHING";
 const USER: &str =
     "SELECT user_id FROM participants WHERE tenant_id = $1 AND consultation_id = $2 AND id = $3";
 const REMOVE_DOCTORS: &str =
@@ -113,11 +117,29 @@ impl Tx {
         Ok(Participant { id, kind, label: label.to_owned() })
     }
 
-    /// Before it begins: whoever was its doctor takes no part in it any more.
+    /// Before it begins: nobody will ask who was its doctor. Once it has begun what they said is kept under their name.
     pub async fn remove_doctors(&mut self, consultation: ConsultationId) -> Result<(), StoreError> {
         sqlx::query(REMOVE_DOCTORS)
             .bind(self.tenant.to_string())
             .bind(consultation.to_string())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Its doctor from now on, who may have been that before.
+    pub async fn seat_doctor(
+        &mut self,
+        consultation: ConsultationId,
+        doctor: UserId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(SEAT_DOCTOR)
+            .bind(self.tenant.to_string())
+            .bind(ParticipantId::from_uuid(Uuid::now_v7()).to_string())
+            .bind(consultation.to_string())
+            .bind(doctor.to_string())
+            .bind(now.millis())
             .execute(&mut *self.transaction)
             .await?;
         Ok(())

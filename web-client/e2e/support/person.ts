@@ -44,6 +44,11 @@ export class Person {
     this.csrf = session.csrf_token;
   }
 
+  /** Goes on in the session that the page is in. */
+  async resume(): Promise<void> {
+    this.csrf = (await this.api<{ csrf_token: string }>("GET", "/session")).csrf_token;
+  }
+
   /** A call of the API from inside the page, with its cookie; throws unless it succeeds. */
   async api<T>(method: string, path: string, body?: unknown): Promise<T> {
     const { status, body: answer } = await this.ask(method, path, body);

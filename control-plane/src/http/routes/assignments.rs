@@ -13,12 +13,11 @@ use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::consultation::ConsultationEvent;
-use crate::domain::user::Role;
+use crate::domain::user::{Role, User};
 use crate::error::ApiError;
 use crate::http::json::Body;
 use crate::http::views::{ConsultationView, ErrorBody};
 use crate::ids::{ConsultationId, UserId};
-use crate::signalling::protocol::ParticipantKind;
 use crate::store::{StoreError, Tx};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -33,12 +32,13 @@ pub struct AssignDoctor {
     doctor_id: String,
 }
 
-/// Give a consultation that has not begun to a doctor; another one had it: they lose it.
+/// Give a consultation that has not begun to a doctor, or one that goes on and whose doctor can no longer work (deactivated,
+/// not a doctor any more); whoever had it loses it.
 #[utoipa::path(
     post, path = "/admin/consultations/{id}/assign", tag = "administration",
     params(("id" = ConsultationId, Path, description = "The consultation")),
     request_body = AssignDoctor,
-    responses((status = 200, description = "Assigned; patient and doctors are told", body = ConsultationView), (status = 409, description = "It has begun or is over, or changed meanwhile", body = ErrorBody)),
+    responses((status = 200, description = "Assigned; patient and doctors are told", body = ConsultationView), (status = 409, description = "It goes on with a doctor who is here, is over, or changed meanwhile", body = ErrorBody)),
 )]
 pub async fn assign(
     State(app): State<App>,
@@ -51,13 +51,22 @@ pub async fn assign(
     let mut tx = app.store.begin(actor.tenant).await?;
     let old = tx.consultation(&actor, id, now).await?.consultation;
     let doctor = verified_doctor(&mut tx, &body.doctor_id).await?;
-    let new = old.apply(ConsultationEvent::Assigned { doctor }, now)?;
     let former = old.state.doctor().filter(|former| *former != doctor);
+    let has_begun = old.state.started_at().is_some();
+    let event = match former {
+        Some(former) if has_begun && !can_work(&tx.user(former).await?) => {
+            ConsultationEvent::TakenOver { doctor }
+        }
+        _ => ConsultationEvent::Assigned { doctor },
+    };
+    let new = old.apply(event, now)?;
     let mut told = vec![old.patient, doctor];
     if new != old {
         tx.update_consultation(&old, &new).await?;
-        tx.remove_doctors(id).await?;
-        tx.insert_participant(id, doctor, ParticipantKind::Doctor, "", now).await?;
+        if !has_begun {
+            tx.remove_doctors(id).await?;
+        }
+        tx.seat_doctor(id, doctor, now).await?;
         for person in &told {
             tx.insert_notice(*person, "consultation_assigned", &id.to_string(), now).await?;
         }
@@ -81,6 +90,9 @@ async fn verified_doctor(tx: &mut Tx, id: &str) -> Result<UserId, ApiError> {
         Err(StoreError::NotFound) => return Err(nobody()),
         user => user?,
     };
-    let can_work = user.role == Role::Doctor && user.approved_at.is_some() && user.deactivated_at.is_none();
-    if can_work { Ok(id) } else { Err(nobody()) }
+    if can_work(&user) { Ok(id) } else { Err(nobody()) }
+}
+
+fn can_work(user: &User) -> bool {
+    user.role == Role::Doctor && user.approved_at.is_some() && user.deactivated_at.is_none()
 }

@@ -21,7 +21,7 @@ interface AssignDialogProps {
   onClose: () => void;
 }
 
-/** Gives a consultation that has not begun to a doctor. */
+/** Gives a consultation to a doctor. */
 export function AssignDialog({ consultation, open, onClose }: AssignDialogProps) {
   return (
     <Dialog open={open} onClose={onClose} title={t.admin.assignTitle(consultation.patient.name)} description={t.admin.assignText}>

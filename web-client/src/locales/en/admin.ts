@@ -98,6 +98,7 @@ export const admin = {
   consultationsEmptyTitle: "Nobody is waiting",
   consultationsEmptyText: "Requests and calls that go on stand here.",
   requestedAt: (when: string) => `Requested ${when}`,
+  deserted: "Its doctor's account is switched off: give it to another one.",
   assign: "Assign",
   assignLabel: (patient: string) => `Assign ${patient} to a doctor`,
   assignTitle: (patient: string) => `Who sees ${patient}?`,

@@ -1,9 +1,10 @@
 import { Video } from "lucide-react";
 import { useState } from "react";
 
-import type { ConsultationView } from "../../api/schema";
+import type { ConsultationView, DoctorView } from "../../api/schema";
 import { AssignDialog } from "../../features/admin/AssignDialog";
 import { useOpenConsultations } from "../../features/admin/assignments";
+import { useDoctors } from "../../features/consultation/queries";
 import { StatePill } from "../../features/consultation/StatePill";
 import { useNow, usePageTitle } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
@@ -19,6 +20,7 @@ import { SkeletonList } from "../../ui/Skeleton";
 export function Consultations() {
   usePageTitle(t.admin.consultationsTitle);
   const consultations = useOpenConsultations();
+  const doctors = useDoctors().data;
   return (
     <div className="mx-auto flex w-full max-w-4xl flex-col gap-6">
       <PageHead title={t.admin.consultationsTitle} text={t.admin.consultationsText} />
@@ -33,7 +35,7 @@ export function Consultations() {
               {all
                 .toSorted((a, b) => a.requested_at - b.requested_at)
                 .map((each) => (
-                  <Row key={each.id} consultation={each} />
+                  <Row key={each.id} consultation={each} deserted={isDeserted(each, doctors)} />
                 ))}
             </ul>
           )
@@ -43,7 +45,12 @@ export function Consultations() {
   );
 }
 
-function Row({ consultation }: { consultation: ConsultationView }) {
+/** It goes on, and its doctor can no longer work. */
+function isDeserted({ state, doctor }: ConsultationView, doctors: DoctorView[] | undefined): boolean {
+  return state === "active" && doctors !== undefined && doctors.every((each) => each.id !== doctor?.id);
+}
+
+function Row({ consultation, deserted }: { consultation: ConsultationView; deserted: boolean }) {
   const now = useNow(60_000);
   const [assigning, setAssigning] = useState(false);
   const { patient, doctor, specialty, state, requested_at: at } = consultation;
@@ -56,9 +63,10 @@ function Row({ consultation }: { consultation: ConsultationView }) {
           {[doctor?.name ?? t.consultation.noDoctor, specialty].filter(Boolean).join(", ")}
         </p>
         <p className="text-sm text-ink-soft">{t.admin.requestedAt(`${day(at, now)}, ${clockTime(at)}`)}</p>
+        {deserted && <p className="text-sm font-semibold text-danger">{t.admin.deserted}</p>}
       </div>
       <StatePill state={state} />
-      {state !== "active" && (
+      {(state !== "active" || deserted) && (
         <>
           <Button variant="secondary" aria-label={t.admin.assignLabel(patient.name)} onClick={() => setAssigning(true)}>
             {t.admin.assign}
