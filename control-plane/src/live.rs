@@ -34,7 +34,7 @@ pub enum LiveEvent {
         user: UserId,
         availability: Availability,
     },
-    /// Some consultation of theirs, or the queue, has changed.
+    /// Some consultation of theirs, or the queue, may have changed.
     Consultations,
     /// There is something new that they should know.
     Notice,
@@ -45,6 +45,7 @@ pub enum LiveEvent {
 /// Whom an event is for, within one clinic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
+    /// But guests: they are there for one consultation.
     Everybody,
     Role(Role),
     User(UserId),
@@ -123,7 +124,7 @@ impl Live {
         let is_meant = |follower: &Follower| {
             follower.tenant == tenant
                 && match audience {
-                    Audience::Everybody => true,
+                    Audience::Everybody => follower.role != Role::Guest,
                     Audience::Role(role) => follower.role == role,
                     Audience::User(user) => follower.user == user,
                 }
@@ -269,8 +270,9 @@ mod tests {
         let live = live();
         let (doctor, patient) = (actor(Role::Doctor), actor(Role::Patient));
         let elsewhere = Actor { tenant: TenantId::generate(), ..doctor };
-        let [mut one, mut two, mut three] =
-            [&doctor, &patient, &elsewhere].map(|who| live.follow(who).unwrap());
+        let guest = Actor { tenant: doctor.tenant, ..actor(Role::Guest) };
+        let [mut one, mut two, mut three, mut four] =
+            [&doctor, &patient, &elsewhere, &guest].map(|who| live.follow(who).unwrap());
         live.tell(doctor.tenant, Audience::Role(Role::Doctor), LiveEvent::Consultations);
         live.tell(doctor.tenant, Audience::User(patient.user), LiveEvent::Notice);
         live.revoke(Revocation::Session(patient.session));
@@ -281,6 +283,7 @@ mod tests {
         assert_eq!(two.next().await, Some(LiveEvent::Notice));
         assert_eq!((two.next().await, two.next().await), (Some(LiveEvent::SignedOut), None));
         assert!(three.queue.try_recv().is_err(), "another clinic");
+        assert!(four.queue.try_recv().is_err(), "doctors are no business of guests");
     }
 
     #[tokio::test]

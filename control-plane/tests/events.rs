@@ -70,6 +70,23 @@ async fn a_doctor_in_a_call_is_busy_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_guest_is_told_of_consultations_and_of_nothing_else() {
+    let app = TestApp::start().await;
+    let consultation = Consultation::active(&app).await;
+    let doctor = &consultation.doctor;
+    let invite =
+        doctor.post(&consultation.path("invites"), json!({"label": "Interpreter"})).await.expect(201);
+    let body = json!({"secret": invite["secret"], "name": "Ines"});
+    let reply = app.anonymous().post("/api/v1/session/guest", body).await;
+    let guest = app.client_of(&reply, &reply.json["session"]["csrf_token"]);
+    let mut seen = Events::of(&guest).await;
+    set(doctor, "online").await;
+    doctor.post(&consultation.path("end"), json!({})).await.expect(200);
+    seen.expect("consultations").await;
+    guest.get("/api/v1/notices").await.refused(403, "forbidden");
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_events() {
     let app = TestApp::start().await;
     let patient = app.patient().await;

@@ -44,8 +44,9 @@ macro_rules! permissions {
 permissions! {
     SeeStatus,
     ReadDashboard,
-    /// Server-sent events and notices.
+    /// Server-sent events.
     FollowEvents,
+    ReadNotices,
     ListDoctors,
     SetAvailability,
     RequestConsultation,
@@ -99,8 +100,8 @@ const fn rule(role: Role, permission: Permission) -> Rule {
     use Rule::{Always, Cleared, Never};
     use {Permission as P, Role as R};
     match (permission, role) {
-        (P::SeeStatus | P::ListDoctors, _) => Always,
-        (P::ReadDashboard | P::FollowEvents, R::Patient | R::Doctor | R::Admin) => Always,
+        (P::SeeStatus | P::ListDoctors | P::FollowEvents, _) => Always,
+        (P::ReadDashboard | P::ReadNotices, R::Patient | R::Doctor | R::Admin) => Always,
         (P::SetAvailability | P::AcceptConsultation | P::ConductConsultation, R::Doctor) => Cleared,
         (P::RequestConsultation, R::Patient) => Cleared,
         (P::ListConsultations, R::Patient | R::Guest | R::Admin) => Always,
@@ -116,7 +117,7 @@ const fn rule(role: Role, permission: Permission) -> Rule {
         (P::ReadAccessLog, R::Patient) => Always,
         (
             P::ReadDashboard
-            | P::FollowEvents
+            | P::ReadNotices
             | P::SetAvailability
             | P::RequestConsultation
             | P::AcceptConsultation
@@ -182,7 +183,8 @@ mod tests {
             "\
 SeeStatus: patient doctor admin guest
 ReadDashboard: patient doctor admin
-FollowEvents: patient doctor admin
+FollowEvents: patient doctor admin guest
+ReadNotices: patient doctor admin
 ListDoctors: patient doctor admin guest
 SetAvailability: (doctor)
 RequestConsultation: (patient)

@@ -5,7 +5,7 @@ import { codeOf } from "../lib/errors";
 import { t } from "../lib/i18n";
 import { Tooltip } from "../ui/Tooltip";
 
-/** Whether the last answers came: the pages poll, so a lost server shows within seconds. */
+/** Whether the last answers came; something is asked as soon as the server tells nothing any more. */
 export function ConnectionDot() {
   const lost = useConnectionLost();
   const Icon = lost ? WifiOff : Wifi;

@@ -93,7 +93,7 @@ describe("DoctorHome", () => {
     open();
     await screen.findByRole("button", { name: t.consultation.acceptLabel("Ana") });
     await server.stop();
-    expect(await screen.findByText(t.ui.stale, {}, { timeout: 5000 })).toBeInTheDocument();
+    expect(await screen.findByText(t.ui.stale, {}, { timeout: 10_000 })).toBeInTheDocument();
     expect(screen.getByRole("button", { name: t.consultation.acceptLabel("Ana") })).toBeInTheDocument();
-  });
+  }, 15_000);
 });

@@ -230,7 +230,9 @@ async fn change(
 /// Whoever may be looking at it looks again.
 pub(super) fn announce(app: &App, actor: &Actor, consultation: &Consultation) {
     let patient = Audience::User(consultation.patient);
-    for audience in [patient, Audience::Role(Role::Doctor), Audience::Role(Role::Admin)] {
+    // Its guests are not known here; all of them ask again.
+    let [doctors, admins, guests] = [Role::Doctor, Role::Admin, Role::Guest].map(Audience::Role);
+    for audience in [patient, doctors, admins, guests] {
         app.live.tell(actor.tenant, audience, LiveEvent::Consultations);
     }
 }

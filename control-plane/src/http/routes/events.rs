@@ -46,7 +46,7 @@ pub struct NoticeView {
 /// Follow what changes, as server-sent events.
 #[utoipa::path(
     get, path = "/events", tag = "clinic",
-    responses((status = 200, description = "`availability {user, availability}`, `consultations {}`, `notice {}`, `signed_out {}`; whoever reads too slowly is cut off and connects again", body = String, content_type = "text/event-stream")),
+    responses((status = 200, description = "`availability {user, availability}`, `consultations {}`, `notice {}`, `signed_out {}`; guests get `consultations` and `signed_out`; whoever reads too slowly is cut off and connects again", body = String, content_type = "text/event-stream")),
 )]
 pub async fn events(
     State(app): State<App>,
@@ -87,7 +87,7 @@ fn event_of(event: LiveEvent) -> Event {
     responses((status = 200, description = "Newest first, at most 100", body = Vec<NoticeView>)),
 )]
 pub async fn notices(State(app): State<App>, actor: Actor) -> Result<Json<Vec<NoticeView>>, ApiError> {
-    actor.require(Permission::FollowEvents)?;
+    actor.require(Permission::ReadNotices)?;
     let notices = app.store.notices(actor.tenant, actor.user).await?;
     Ok(Json(notices.into_iter().map(Into::into).collect()))
 }
@@ -103,7 +103,7 @@ pub async fn see(
     actor: Actor,
     IdPath(id): IdPath<NoticeId>,
 ) -> Result<StatusCode, ApiError> {
-    actor.require(Permission::FollowEvents)?;
+    actor.require(Permission::ReadNotices)?;
     let now = app.clock.now();
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.see_notice(actor.user, id, now).await?;

@@ -9,38 +9,40 @@ import type {
   StatusView,
   TranscriptView,
 } from "../../api/schema";
+import { usePollInterval } from "../live/connection";
 
 const LIST = ["consultations"];
 const one = (id: string) => [...LIST, id];
 
-/** Open consultations change by other people's hands: ask often. */
-const OPEN_POLL_MS = 2_000;
+/** When nothing is open that others could change. */
 const IDLE_POLL_MS = 30_000;
-/** How long after the end a transcript is asked for again. */
-const SETTLE_MS = 30_000;
 
 export function isOpen(consultation: ConsultationView): boolean {
   return ["requested", "accepted", "active"].includes(consultation.state);
 }
 
-/** The caller's consultations, newest first; a doctor's also hold the queue. `watch`: ask often even when none is open. */
+/** The caller's consultations, newest first; a doctor's also hold the queue. `watch`: also what is not there yet matters. */
 export function useConsultations(watch: boolean) {
+  const poll = usePollInterval();
   return useQuery({
     queryKey: LIST,
     queryFn: ({ signal }) => request<ConsultationView[]>("GET", "/consultations", { signal }),
-    refetchInterval: ({ state }) => (watch || state.data?.some(isOpen) ? OPEN_POLL_MS : IDLE_POLL_MS),
+    refetchInterval: ({ state }) => (watch || state.data?.some(isOpen) ? poll : IDLE_POLL_MS),
     // The tab's title tells people who wait in another tab.
     refetchIntervalInBackground: true,
   });
 }
 
+/** Each answer leaves an entry in the patient's access log, so it is asked for when it has changed. */
 export function useConsultation(id: string) {
   const client = useQueryClient();
+  const poll = usePollInterval();
   return useQuery({
     queryKey: one(id),
     queryFn: ({ signal }) => request<ConsultationView>("GET", `/consultations/${encodeURIComponent(id)}`, { signal }),
-    refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? OPEN_POLL_MS : false),
+    refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? poll : false),
     refetchIntervalInBackground: true,
+    refetchOnWindowFocus: false,
     placeholderData: () => client.getQueryData<ConsultationView[]>(LIST)?.find((each) => each.id === id),
   });
 }
@@ -65,16 +67,13 @@ export function useDoctors() {
   });
 }
 
+/** Complete once the consultation is: a server ends it only when the last words are kept. */
 export function useTranscript(id: string) {
   return useQuery({
     queryKey: ["transcript", id],
     queryFn: ({ signal }) =>
       request<TranscriptView>("GET", `/consultations/${encodeURIComponent(id)}/transcript`, { signal }),
-    // The last words may still be on their way when everyone is sent here.
-    refetchInterval: ({ state }) => {
-      const ended = state.data?.consultation.ended_at ?? null;
-      return ended !== null && Date.now() - ended < SETTLE_MS ? OPEN_POLL_MS : false;
-    },
+    refetchOnWindowFocus: false,
   });
 }
 
