@@ -46,6 +46,13 @@ it("the trail is narrowed by what was done, by whom, to whose data and how it en
   await field(page, trail.patient).fill("Jon");
   const found = page.locator("datalist option").filter({ hasText: jonas.name });
   await until("Jonas to be found", async () => (await found.count()) > 0);
+  await field(page, trail.patient).fill((await found.getAttribute("value")) ?? "");
+  await page.getByRole("group", { name: trail.patient }).getByText(jonas.name).waitFor();
+  expect(await page.getByTestId("audit-sentence").textContent()).toContain(trail.dataOf(jonas.name));
+  await page.reload();
+  await page.getByText(trail.filters, { exact: true }).click();
+  await page.getByRole("group", { name: trail.patient }).getByText(jonas.name).waitFor();
+  await judge(page, "audit-person");
 });
 
 it("the trail proves one entry in the browser, and the proof holds on another machine", async () => {

@@ -8,12 +8,15 @@ import { PersonFilter } from "./PersonFilter";
 
 interface AuditFiltersProps {
   filter: AuditFilter;
+  /** Of the chosen people. */
+  names: { actor: string; patient: string };
+  onPerson: (which: "actor" | "patient", id: string, name: string) => void;
   onChange: (name: keyof AuditFilter, value: string) => void;
   onReset: () => void;
 }
 
 /** The parts of the sentence. They take effect at once. */
-export function AuditFilters({ filter, onChange, onReset }: AuditFiltersProps) {
+export function AuditFilters({ filter, names, onPerson, onChange, onReset }: AuditFiltersProps) {
   const select = (name: keyof AuditFilter) => ({
     value: filter[name],
     onChange: (event: React.ChangeEvent<HTMLSelectElement>) => onChange(name, event.currentTarget.value),
@@ -33,12 +36,18 @@ export function AuditFilters({ filter, onChange, onReset }: AuditFiltersProps) {
             </option>
           ))}
         </Select>
-        <PersonFilter label={t.trail.actor} value={filter.actor} onChange={(id) => onChange("actor", id)} />
+        <PersonFilter
+          label={t.trail.actor}
+          value={filter.actor}
+          name={names.actor}
+          onChange={(id, name) => onPerson("actor", id, name)}
+        />
         <PersonFilter
           label={t.trail.patient}
           among="patient"
           value={filter.patient}
-          onChange={(id) => onChange("patient", id)}
+          name={names.patient}
+          onChange={(id, name) => onPerson("patient", id, name)}
         />
         <Select label={t.trail.purpose} {...select("purpose")}>
           <option value="">{t.trail.anyPurpose}</option>

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { request } from "../../api/client";
 import type { AdminDashboardView, AdminUserPageView, AdminUserView, CreatedUserView, FoundPersonView, Role } from "../../api/schema";
@@ -19,11 +19,20 @@ export function useUsers(filter: UserFilter) {
   return usePages<AdminUserPageView>([...USERS, filter], `/admin/users${query === "" ? "" : `?${query}`}`);
 }
 
-export function useAdminUser(id: string) {
-  return useQuery({
+const account = (id: string) =>
+  queryOptions({
     queryKey: one(id),
     queryFn: ({ signal }) => request<AdminUserView>("GET", path(id), { signal }),
   });
+
+export function useAdminUser(id: string) {
+  return useQuery(account(id));
+}
+
+/** Somebody's name: `known` where it was seen already, else from their account once `wanted`; until then the id. */
+export function usePersonName(id: string, known: string | undefined, wanted: boolean): string {
+  const asked = useQuery({ ...account(id), enabled: wanted && id !== "" && known === undefined, staleTime: Infinity });
+  return known ?? asked.data?.name ?? id;
 }
 
 export interface NewUser {

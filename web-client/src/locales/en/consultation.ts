@@ -60,7 +60,7 @@ export const consultation = {
 
   // The doctor's home.
   reasonShow: "Show reason",
-  reasonLabel: (name: string) => `Show the reason of ${name}`,
+  reasonLabel: (name: string) => `Show reason of ${name}`,
   reasonMore: "Show all",
   reasonLess: "Show less",
   todayTitle: "Today",

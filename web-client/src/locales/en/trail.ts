@@ -20,6 +20,7 @@ export const trail = {
   actor: "By whom",
   patient: "Whose data",
   personHint: "A name or a number (usr_…)",
+  personRemove: (name: string) => `Not only ${name}`,
   personUnknown: "Choose somebody from the list, or enter a number that begins with usr_",
   purpose: "Why",
   anyPurpose: "For any purpose",

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
@@ -45,6 +45,31 @@ describe("Audit", () => {
     expect(await screen.findByText(t.trail.noCheckpoint, { exact: false })).toBeInTheDocument();
     expect(screen.getByTestId("audit-sentence")).toHaveTextContent("Everything by Dr. Lee");
     expect(window.location.search).toContain(`actor=${LEE}`);
+  });
+
+  it("shows whom it is narrowed to by name, chosen from the list or standing in the address, and lets go of them", async () => {
+    const nothing = { items: [], next: null, size: 2, checkpoint: null };
+    server.answer(LIST, { body: nothing });
+    server.answer(`${LIST}?actor=${LEE}`, { body: nothing });
+    server.answer(`${LIST}?patient=${ANA}`, { body: nothing });
+    server.answer("GET /api/v1/admin/users/" + LEE, { body: { id: LEE, name: "Dr. Lee" } });
+    const people = [ANA, `${ANA.slice(0, -1)}3`].map((id) => ({ id, name: "Ana", role: "patient", specialty: "" }));
+    server.answer("GET /api/v1/users/search?q=Ana&role=patient", { body: people });
+    renderPage(<Audit />, `/admin/audit?period=all&actor=${LEE}`);
+    const user = userEvent.setup();
+    await user.click(screen.getByText(t.trail.filters));
+    const actor = await screen.findByRole("group", { name: t.trail.actor });
+    expect(await within(actor).findByText("Dr. Lee")).toBeInTheDocument();
+    expect(screen.getByTestId("audit-sentence")).toHaveTextContent("Everything by Dr. Lee");
+    await user.click(within(actor).getByRole("button", { name: t.trail.personRemove("Dr. Lee") }));
+    expect(screen.getByLabelText(t.trail.actor)).toHaveValue("");
+
+    await user.type(screen.getByLabelText(t.trail.patient), "Ana");
+    await waitFor(() => expect(document.querySelectorAll("datalist option")).toHaveLength(2));
+    await user.type(screen.getByLabelText(t.trail.patient), ", Patient (…000002)");
+    expect(await screen.findByRole("group", { name: t.trail.patient })).toHaveTextContent("Ana");
+    expect(screen.getByTestId("audit-sentence")).toHaveTextContent("about the data of Ana");
+    expect(window.location.search).toContain(`patient=${ANA}`);
   });
 
   it("checks a proof itself: a good one is good and a wrong one is called wrong", async () => {

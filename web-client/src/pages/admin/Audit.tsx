@@ -1,11 +1,13 @@
 import { Download, SearchX } from "lucide-react";
+import { useState } from "react";
 import { useSearchParams } from "react-router";
 
-import type { AuditPageView } from "../../api/schema";
+import type { AuditPageView, AuditView } from "../../api/schema";
 import { useAudit, useAuditExport } from "../../features/admin/audit";
 import { type AuditFilter, filterOf, queryOf, sentenceOf } from "../../features/admin/auditFilter";
 import { AuditFilters } from "../../features/admin/AuditFilters";
 import { AuditRow } from "../../features/admin/AuditRow";
+import { usePersonName } from "../../features/admin/users";
 import { codeOf } from "../../lib/errors";
 import { useNow, usePageTitle } from "../../lib/hooks";
 import { locale, t } from "../../lib/i18n";
@@ -39,18 +41,27 @@ export function Audit() {
       { replace: true },
     );
   const entries = audit.data?.pages.flatMap((page) => page.items) ?? [];
-  const nameOf = (id: string) =>
-    entries.find((entry) => entry.actor === id)?.actor_name ??
-    entries.find((entry) => entry.patient === id)?.patient_name ??
-    id;
+  const seen = useNamesOf(entries);
+  const actor = usePersonName(filter.actor, seen.get(filter.actor), audit.isSuccess);
+  const patient = usePersonName(filter.patient, seen.get(filter.patient), audit.isSuccess);
+  const choose = (which: "actor" | "patient", id: string, name: string) => {
+    if (name !== "") seen.set(id, name);
+    set(which, id);
+  };
   return (
     <div className="flex flex-col gap-6">
       <PageHead title={t.trail.title} text={t.trail.text} />
       <div className="flex flex-col gap-3">
         <p className="text-lg font-semibold text-balance" data-testid="audit-sentence" aria-live="polite">
-          {sentenceOf(filter, nameOf)}
+          {sentenceOf(filter, (id) => (id === filter.actor ? actor : patient))}
         </p>
-        <AuditFilters filter={filter} onChange={set} onReset={() => setSearch({}, { replace: true })} />
+        <AuditFilters
+          filter={filter}
+          names={{ actor, patient }}
+          onPerson={choose}
+          onChange={set}
+          onReset={() => setSearch({}, { replace: true })}
+        />
       </div>
       <Loaded query={audit} loading={<SkeletonList label={t.trail.loading} />}>
         {({ pages }) => (
@@ -73,6 +84,16 @@ export function Audit() {
       <MoreButton query={audit} />
     </div>
   );
+}
+
+/** Names by id, of everybody who stood in the trail since the page was opened. */
+function useNamesOf(entries: AuditView[]): Map<string, string> {
+  const [names] = useState(() => new Map<string, string>());
+  for (const { actor, actor_name: name, patient, patient_name: patientName } of entries) {
+    if (name !== null) names.set(actor, name);
+    if (patient !== null && patientName !== null) names.set(patient, patientName);
+  }
+  return names;
 }
 
 const NUMBER = new Intl.NumberFormat(locale);
