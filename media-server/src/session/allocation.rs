@@ -1,7 +1,10 @@
 //! How one participant's downstream is shared among the pictures that it shows. Pure: rates in, layers out.
 //!
 //! Audio comes first and is never part of the choice. Every visible picture gets its lowest layer, then the layers rise
-//! one step at a time, screens before cameras, while the estimate allows it.
+//! one step at a time, screens before cameras, while the estimate allows it. Where not even the lowest ones fit, pictures
+//! that are not shown yet do not start; one that is shown ends only when that has lasted ([`Scarcity`]).
+
+use std::time::{Duration, Instant};
 
 use crate::Source;
 use crate::room::layers::{Layer, PerLayer};
@@ -10,6 +13,9 @@ use crate::room::layers::{Layer, PerLayer};
 const AUDIO_LINE: u64 = 90_000;
 /// A lowest layer counts with at most this when pictures have to be given up, bit/s: encoders shrink to it.
 const LEAST_PICTURE: u64 = 100_000;
+/// A shown picture ends when its lowest layer has not fitted for this long. A busy computer makes the estimate drop for a
+/// second or two though the network carries everything; a standing picture would be worse than a little too much sent.
+const ENDURED: Duration = Duration::from_secs(5);
 /// Rising needs this much more than the layer costs, in percent; staying needs 100.
 const RISE_MARGIN: u64 = 115;
 /// Headers, retransmissions and the swings of an encoder, in percent of the payload rate.
@@ -70,6 +76,24 @@ pub(crate) struct Allocation {
     pub(crate) desired: u64,
     /// Padding up to here finds out whether the next step fits; 0 when nothing more is wanted.
     pub(crate) minimum: u64,
+    /// The lowest layers of what is shown already do not fit.
+    pub(crate) scarce: bool,
+}
+
+/// Since when the lowest layers of the shown pictures have not fitted.
+#[derive(Default)]
+pub(super) struct Scarcity {
+    since: Option<Instant>,
+}
+
+impl Scarcity {
+    pub(super) fn has_lasted(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now.duration_since(since) >= ENDURED)
+    }
+
+    pub(super) fn observe(&mut self, now: Instant, scarce: bool) {
+        self.since = scarce.then(|| self.since.unwrap_or(now));
+    }
 }
 
 /// A demand with the layer chosen so far.
@@ -78,37 +102,48 @@ struct Picture<'a> {
     layer: Option<Layer>,
 }
 
-/// `estimate`: bit/s that the way to this participant carries.
-pub(crate) fn allocate(estimate: u64, audio_lines: u64, demands: &[Demand]) -> Allocation {
+/// `estimate`: bit/s that the way to this participant carries. `end_shown`: what is shown may be ended.
+pub(crate) fn allocate(estimate: u64, audio_lines: u64, demands: &[Demand], end_shown: bool) -> Allocation {
     let audio = audio_lines * AUDIO_LINE;
     let budget = estimate.saturating_sub(audio);
     let mut pictures: Vec<Picture<'_>> =
         demands.iter().map(|demand| Picture { demand, layer: demand.lowest() }).collect();
-    let given_up = give_up(budget, &mut pictures);
+    let shortage = give_up(budget, &mut pictures, end_shown);
     let refused = rise(budget, &mut pictures);
-    let minimum = refused.or(given_up).map_or(0, |step| audio + step);
+    let minimum = refused.or(shortage.needed).map_or(0, |step| audio + step);
     let wishes: u64 = demands.iter().map(Demand::ambition).sum();
     let layers = pictures.into_iter().map(|picture| picture.layer).collect();
-    Allocation { layers, desired: (audio + wishes).max(minimum), minimum }
+    Allocation { layers, desired: (audio + wishes).max(minimum), minimum, scarce: shortage.of_shown }
 }
 
-/// Takes away cameras, the last one first, then screens, until the lowest layers fit. What the first one given up
-/// needs to come back.
-fn give_up(budget: u64, pictures: &mut [Picture<'_>]) -> Option<u64> {
-    let mut needed = None;
+#[derive(Default)]
+struct Shortage {
+    /// What the first picture given up needs to come back.
+    needed: Option<u64>,
+    of_shown: bool,
+}
+
+/// Takes away cameras, the last one first, then screens, until the lowest layers fit.
+fn give_up(budget: u64, pictures: &mut [Picture<'_>], end_shown: bool) -> Shortage {
+    let mut shortage = Shortage::default();
     for screens in [false, true] {
         for at in (0..pictures.len()).rev() {
             let total: u64 = pictures.iter().map(least).sum();
             let Some(picture) = pictures.get_mut(at) else { continue };
-            let margin = if picture.demand.current.is_some() { 100 } else { RISE_MARGIN };
+            let shown = picture.demand.current.is_some();
+            let margin = if shown { 100 } else { RISE_MARGIN };
             let is_screen = picture.demand.source == Source::Screen;
-            if is_screen == screens && picture.layer.is_some() && total * margin / 100 > budget {
+            if is_screen != screens || picture.layer.is_none() || total * margin / 100 <= budget {
+                continue;
+            }
+            shortage.of_shown |= shown;
+            if !shown || end_shown {
                 picture.layer = None;
-                needed = Some(total * RISE_MARGIN / 100);
+                shortage.needed = Some(total * RISE_MARGIN / 100);
             }
         }
     }
-    needed
+    shortage
 }
 
 fn least(picture: &Picture<'_>) -> u64 {
@@ -164,7 +199,7 @@ mod tests {
     }
 
     fn layers(estimate: u64, demands: &[Demand]) -> Vec<Option<Layer>> {
-        allocate(estimate, 1, demands).layers
+        allocate(estimate, 1, demands, true).layers
     }
 
     #[test]
@@ -205,6 +240,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_stays_over_a_short_dip_of_the_estimate_and_nothing_new_starts() {
+        let demands = [camera(Some(High), Some(Middle)), camera(Some(High), None)];
+        let dip = allocate(120_000, 1, &demands, false);
+        assert_eq!((dip.layers, dip.scarce), (vec![Some(Low), None], true));
+        let lasting = allocate(120_000, 1, &demands, true);
+        assert_eq!((lasting.layers, lasting.scarce), (vec![None, None], true));
+        assert!(!allocate(250_000, 1, &demands, false).scarce, "only the new one does not fit");
+    }
+
+    #[test]
+    fn scarcity_lasts_only_without_interruption() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut scarcity = Scarcity::default();
+        scarcity.observe(at(0), true);
+        scarcity.observe(at(4999), true);
+        assert!(!scarcity.has_lasted(at(4999)));
+        assert!(scarcity.has_lasted(at(5000)));
+        scarcity.observe(at(5000), false);
+        scarcity.observe(at(5050), true);
+        assert!(!scarcity.has_lasted(at(10_000)));
+    }
+
+    #[test]
     fn a_track_with_one_layer_is_shown_whatever_the_tile() {
         let single = demand(Source::Camera, Some(Low), None, &[High]);
         assert_eq!(layers(500_000, &[single]), [Some(High)]);
@@ -220,16 +279,16 @@ mod tests {
     fn a_picture_that_stands_still_is_probed_for_as_if_it_moved() {
         let mut still = camera(Some(High), Some(High));
         *still.rates.get_mut(High) = Some(300_000);
-        assert_eq!(allocate(1_000_000, 1, &[still]).desired, 1_926_000);
+        assert_eq!(allocate(1_000_000, 1, &[still], true).desired, 1_926_000);
     }
 
     #[test]
     fn the_estimator_is_told_what_is_wanted_and_what_the_next_step_needs() {
-        let limited = allocate(1_000_000, 1, &[camera(Some(High), Some(Middle))]);
+        let limited = allocate(1_000_000, 1, &[camera(Some(High), Some(Middle))], true);
         assert_eq!((limited.desired, limited.minimum), (2_201_400, 2_201_400));
-        let content = allocate(5_000_000, 1, &[camera(Some(High), Some(High))]);
+        let content = allocate(5_000_000, 1, &[camera(Some(High), Some(High))], true);
         assert_eq!((content.desired, content.minimum), (1_926_000, 0));
-        let hidden = allocate(5_000_000, 2, &[camera(None, Some(High))]);
+        let hidden = allocate(5_000_000, 2, &[camera(None, Some(High))], true);
         assert_eq!((hidden.desired, hidden.minimum), (180_000, 0), "only audio is wanted");
     }
 }

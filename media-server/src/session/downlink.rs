@@ -6,7 +6,7 @@ use str0m::bwe::Bitrate;
 use str0m::media::Mid;
 
 use super::Session;
-use super::allocation::{Allocation, Demand, allocate};
+use super::allocation::{Allocation, Demand, Scarcity, allocate};
 use crate::TrackId;
 use crate::room::layers::Layer;
 
@@ -19,6 +19,7 @@ const UNKNOWN_ESTIMATE: u64 = 3_000_000;
 pub(super) struct Downlink {
     /// Bit/s, of the congestion controller.
     pub(super) estimate: Option<u64>,
+    scarcity: Scarcity,
     /// Minimum and desired bit/s as last told to the estimator.
     told: (u64, u64),
 }
@@ -32,7 +33,9 @@ impl Session {
         let audio = self.open_lines().filter(|(_, track)| track.source.is_audio()).count();
         let estimate = self.downlink.estimate.unwrap_or(UNKNOWN_ESTIMATE);
         let pictures: Vec<Demand> = demands.iter().map(|(_, demand)| *demand).collect();
-        let allocation = allocate(estimate, audio as u64, &pictures);
+        let scarcity = &mut self.downlink.scarcity;
+        let allocation = allocate(estimate, audio as u64, &pictures, scarcity.has_lasted(now));
+        scarcity.observe(now, allocation.scarce);
         let mut wanted = Vec::new();
         for ((mid, _), layer) in demands.iter().zip(&allocation.layers) {
             let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == *mid) else {
