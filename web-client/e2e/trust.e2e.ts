@@ -2,7 +2,6 @@
  *  the one before ended. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { access } from "../src/locales/en/access";
 import { account } from "../src/locales/en/account";
@@ -10,8 +9,7 @@ import { admin } from "../src/locales/en/admin";
 import { consultation } from "../src/locales/en/consultation";
 import { errors } from "../src/locales/en/errors";
 import { session } from "../src/locales/en/session";
-import { settings } from "../src/locales/en/settings";
-import { button, type Clinic, field, heading, judge, openClinic, signIn, typePassword } from "./support/clinic";
+import { button, type Clinic, field, heading, judge, openClinic, proveIdentity, signIn, typePassword } from "./support/clinic";
 import { look } from "./support/look";
 import { Person } from "./support/person";
 import { until } from "./support/until";
@@ -85,7 +83,9 @@ describe("a doctor's licence", () => {
     await page.getByRole("alert").getByText(admin.decideReasonShort).waitFor();
     await field(page, admin.decideReason).fill("Licence 4711 found in the chamber's register.");
     await judge(page, "trust-verification");
+    server.forgetProofs();
     await button(page, admin.approve).click();
+    await proveIdentity(page, ruth.password);
     await page.getByText(admin.verificationStates.approved, { exact: true }).waitFor();
     await judge(page, "trust-verification-approved");
   });
@@ -187,6 +187,7 @@ describe("an account", () => {
     await page.goto(`${server.url}/admin/users?q=dora`);
     await page.getByRole("link", { name: new RegExp(dora.name) }).click();
     await judge(page, "trust-user");
+    await new Person(page, server).api("POST", "/session/confirm", { password: ruth.password });
     await button(page, admin.deactivate).click();
     const confirm = page.getByRole("dialog").getByRole("button", { name: admin.deactivate });
     await look(page, "trust-deactivate");
@@ -227,9 +228,3 @@ describe("an account", () => {
     await event.waitFor({ state: "detached" });
   });
 });
-
-async function proveIdentity(on: Page, password: string): Promise<void> {
-  const dialog = on.getByRole("dialog", { name: settings.confirmTitle });
-  await dialog.getByLabel(settings.confirmPassword, { exact: true }).fill(password);
-  await dialog.getByRole("button", { name: settings.confirm, exact: true }).click();
-}

@@ -104,8 +104,8 @@ const fn rule(role: Role, permission: Permission) -> Rule {
         (P::ReadDashboard | P::ReadNotices, R::Patient | R::Doctor | R::Admin) => Always,
         (P::SetAvailability | P::AcceptConsultation | P::ConductConsultation, R::Doctor) => Cleared,
         (P::RequestConsultation, R::Patient) => Cleared,
-        (P::ListConsultations, R::Patient | R::Guest | R::Admin) => Always,
-        (P::ListConsultations, R::Doctor) => Cleared,
+        (P::ListConsultations, R::Patient | R::Guest) => Always,
+        (P::ListConsultations, R::Doctor | R::Admin) => Cleared,
         (P::CancelConsultation | P::ReadTranscript, R::Patient) => Always,
         (P::CancelConsultation | P::ReadTranscript, R::Doctor) => Cleared,
         (P::ReadTranscript, R::Admin) => Cleared,
@@ -188,7 +188,7 @@ ReadNotices: patient doctor admin
 ListDoctors: patient doctor admin guest
 SetAvailability: (doctor)
 RequestConsultation: (patient)
-ListConsultations: patient (doctor) admin guest
+ListConsultations: patient (doctor) (admin) guest
 AcceptConsultation: (doctor)
 ConductConsultation: (doctor)
 CancelConsultation: patient (doctor)

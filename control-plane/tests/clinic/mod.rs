@@ -1,6 +1,8 @@
 //! A clinic with everybody who might ask for something. Clinics are cheap: whenever an answer has changed one, the next
 //! question is asked in a fresh one of the same installation.
 
+pub(crate) mod table;
+
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,10 +25,11 @@ use control_plane::signalling::protocol::ParticipantKind;
 use control_plane::store::{ApiSession, LicenceDocument, NewSession, NewUser, Tx};
 use tower::ServiceExt as _;
 
+use crate::support::smtp::MailServer;
 use crate::support::{Client, PASSWORD, TestApp};
 
 /// Who asks, and who that is.
-pub(crate) const ACTORS: [(&str, &str); 14] = [
+pub(crate) const ACTORS: [(&str, &str); 17] = [
     ("anon", "nobody has signed in"),
     ("pat", "the patient of the consultation"),
     ("pat2", "another patient"),
@@ -41,8 +44,11 @@ pub(crate) const ACTORS: [(&str, &str); 14] = [
     ("api", "the doctor of the consultation, with an access token"),
     ("far", "another clinic's administrator, there"),
     ("lost", "another clinic's administrator, with that session here"),
+    ("old", "an administrator whose last proof of who they are is ten minutes old"),
+    ("nofa", "an administrator without the second factor that the clinic wants"),
+    ("mail", "a patient whose address is not verified"),
 ];
-const PEOPLE: [(&str, Role); 10] = [
+const PEOPLE: [(&str, Role); 13] = [
     ("pat", Role::Patient),
     ("pat2", Role::Patient),
     ("doc", Role::Doctor),
@@ -53,6 +59,9 @@ const PEOPLE: [(&str, Role); 10] = [
     ("admE", Role::Admin),
     ("gst", Role::Guest),
     ("off", Role::Doctor),
+    ("old", Role::Admin),
+    ("nofa", Role::Admin),
+    ("mail", Role::Patient),
 ];
 
 pub(crate) struct Installation {
@@ -65,7 +74,7 @@ pub(crate) struct Installation {
 /// Somebody who asks.
 #[derive(Clone)]
 pub(crate) struct Person {
-    client: Client,
+    pub(crate) client: Client,
     token: Option<String>,
 }
 
@@ -84,7 +93,13 @@ pub(crate) struct Clinic {
 
 impl Installation {
     pub(crate) async fn start() -> Self {
-        let app = TestApp::start().await;
+        // Whatever it takes goes nowhere.
+        let post = MailServer::start().await;
+        let app = TestApp::start_with(|config| {
+            post.serve(config);
+            config.accounts.second_factor_roles = vec!["doctor".into(), "admin".into()];
+        })
+        .await;
         let password_hash = app.app.passwords.hash(PASSWORD).await.unwrap();
         let store = &app.app.store;
         let far = store.create_clinic("Far", "far.example", app.app.clock.now()).await.unwrap();
@@ -94,18 +109,23 @@ impl Installation {
         installation
     }
 
+    /// A number that nothing else of this installation has.
+    fn number(&self) -> u32 {
+        self.count.set(self.count.get() + 1);
+        self.count.get()
+    }
+
     /// A clinic of its own with one consultation in the given state.
     pub(crate) async fn clinic(&self, state: StateName) -> Clinic {
         let (app, now) = (&self.app.app, self.app.app.clock.now());
-        self.count.set(self.count.get() + 1);
-        let host = format!("c{}.example", self.count.get());
+        let host = format!("c{}.example", self.number());
         let tenant = app.store.create_clinic("Clinic", &host, now).await.unwrap();
         let mut tx = app.store.begin(tenant).await.unwrap();
         let (mut people, mut users) = (HashMap::new(), HashMap::new());
         for (name, role) in PEOPLE {
-            let user = self.insert_person(&mut tx, name, role, name != "new").await;
+            let user = self.insert_person(&mut tx, name, role).await;
             users.insert(name, user);
-            people.insert(name, self.signed_in(&mut tx, tenant, &host, user).await);
+            people.insert(name, self.signed_in(&mut tx, tenant, &host, name, user).await);
         }
         let token = self.token(&mut tx, tenant, users["doc"]).await;
         let anonymous = self.at(&host);
@@ -123,31 +143,35 @@ impl Installation {
         Clinic { people, ids }
     }
 
-    async fn insert_person(&self, tx: &mut Tx, name: &str, role: Role, approved: bool) -> UserId {
+    async fn insert_person(&self, tx: &mut Tx, name: &str, role: Role) -> UserId {
         let new = NewUser {
             email: (role != Role::Guest).then(|| format!("{name}@example.org")),
             name: format!("Name of {name}"),
             role,
             specialty: if role == Role::Doctor { "Dermatology".into() } else { String::new() },
             password_hash: Some(self.password_hash.clone()),
-            email_verified: true,
-            approved,
+            email_verified: name != "mail",
+            approved: name != "new",
         };
         tx.insert_user(&new, self.app.app.clock.now()).await.unwrap().id
     }
 
-    async fn signed_in(&self, tx: &mut Tx, tenant: TenantId, host: &str, user: UserId) -> Person {
+    async fn signed_in(&self, tx: &mut Tx, tenant: TenantId, host: &str, name: &str, user: UserId) -> Person {
         let (app, secret) = (&self.app.app, secret::generate().unwrap());
+        let second_factor = if name == "nofa" { SecondFactor::None } else { SecondFactor::Totp };
         let session = NewSession {
             user,
             secret: &secret,
             kind: SessionKind::Browser,
             device: "Firefox on Linux",
             address: [192, 0, 2, 1].into(),
-            second_factor: SecondFactor::None,
+            second_factor,
         };
-        let limits = app.config.accounts.session_limits();
-        tx.insert_session(&session, limits, app.clock.now()).await.unwrap();
+        let (limits, now) = (app.config.accounts.session_limits(), app.clock.now());
+        let session = tx.insert_session(&session, limits, now).await.unwrap();
+        if name == "old" {
+            tx.confirm_session(session, now.minus(Duration::from_mins(10))).await.unwrap();
+        }
         let csrf = app.store.tenant_key(tenant).unwrap().csrf_token(&secret);
         let Person { client, token } = self.at(host);
         let cookie = Some(format!("__Host-auscult_session={secret}"));
@@ -162,7 +186,7 @@ impl Installation {
             role: Role::Doctor,
             device: "curl",
             address: [192, 0, 2, 1].into(),
-            second_factor: SecondFactor::None,
+            second_factor: SecondFactor::Totp,
         };
         let limits = app.config.accounts.session_limits();
         let (session, sibling) = tx.insert_api_session(&new, &refresh_token, limits, now).await.unwrap();
@@ -173,17 +197,17 @@ impl Installation {
 
     /// Each asks from an address of their own, so that nobody asks too often.
     fn at(&self, host: &str) -> Person {
-        let count = self.count.get();
-        let address = format!("10.{}.{}.1", count / 250, count % 250);
+        let count = self.number();
+        let address = format!("10.{}.{}.{}", count >> 16, count >> 8 & 255, count & 255);
         Person { client: Client { address, ..self.app.anonymous().at(host) }, token: None }
     }
 
     async fn far_administrator(&self) -> Person {
         let (app, now) = (&self.app.app, self.app.app.clock.now());
         let mut tx = app.store.begin(self.far).await.unwrap();
-        let name = format!("far{}", self.count.get());
-        let user = self.insert_person(&mut tx, &name, Role::Admin, true).await;
-        let person = self.signed_in(&mut tx, self.far, "far.example", user).await;
+        let name = format!("far{}", self.number());
+        let user = self.insert_person(&mut tx, &name, Role::Admin).await;
+        let person = self.signed_in(&mut tx, self.far, "far.example", &name, user).await;
         tx.commit(AuditEntry::by(Agent::Server, Action::UserCreated, user, now)).await.unwrap();
         person
     }
@@ -297,7 +321,7 @@ impl Clinic {
 }
 
 impl Person {
-    fn request(&self, method: &str, path: &str, body: &str) -> Request<Body> {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> Request<Body> {
         let method: Method = method.parse().unwrap();
         let mut request = self.client.request(method, path, Body::from(body.to_owned()));
         if let Some(token) = &self.token {
@@ -306,8 +330,8 @@ impl Person {
         request
     }
 
-    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
-        let response = self.client.router.clone().oneshot(self.request(method, path, body)).await.unwrap();
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.client.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = if is_endless(&parts.headers, parts.status) { Body::empty() } else { body };
         let bytes = axum::body::to_bytes(body, 10 * 1024 * 1024).await.unwrap();

@@ -75,11 +75,7 @@ impl TestApp {
 
     /// Of a clinic that sends its mail through `server`.
     pub(crate) async fn start_with_mail(server: &smtp::MailServer) -> Self {
-        Self::start_with(|config| {
-            config.mail.smtp_url = format!("smtp://{}", server.address);
-            config.mail.from = "Clinic <no-reply@care.example>".into();
-        })
-        .await
+        Self::start_with(|config| server.serve(config)).await
     }
 
     async fn open(folder: TempDir, clock: Clock, urls: Urls) -> Self {

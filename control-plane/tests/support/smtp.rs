@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use control_plane::config::Config;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -51,6 +52,12 @@ impl MailServer {
         };
         spawn(serve);
         Self { address, mails, refusals }
+    }
+
+    /// Makes a clinic send its mail through it.
+    pub(crate) fn serve(&self, config: &mut Config) {
+        config.mail.smtp_url = format!("smtp://{}", self.address);
+        config.mail.from = "Clinic <no-reply@care.example>".into();
     }
 
     /// Answers the next `RCPT` with this instead of 250; one more per call.

@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { frame } from "../../src/locales/en/frame";
 import { session } from "../../src/locales/en/session";
+import { settings } from "../../src/locales/en/settings";
 import { violations } from "./axe";
 import { openChromium } from "./browser";
 import { watchPage } from "./evidence";
@@ -80,6 +81,13 @@ export async function typePassword(server: Server, on: Page, email: string, pass
 export async function signIn(server: Server, { page, email, password, name }: Somebody): Promise<void> {
   await typePassword(server, page, email, password);
   await button(page, frame.account(name)).waitFor();
+}
+
+/** In the dialog that asks who it is before a dangerous step. */
+export async function proveIdentity(on: Page, password: string): Promise<void> {
+  const dialog = on.getByRole("dialog", { name: settings.confirmTitle });
+  await dialog.getByLabel(settings.confirmPassword, { exact: true }).fill(password);
+  await dialog.getByRole("button", { name: settings.confirm, exact: true }).click();
 }
 
 /** Draws the page for people, and lets the machine judge what it can. */

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{page_size, text_field};
+use super::{must_have_confirmed, page_size, text_field};
 use crate::app::App;
 use crate::crypto::secret::readable_password;
 use crate::domain::access::{Actor, Permission};
@@ -146,6 +146,9 @@ pub async fn create(
     Body(body): Body<CreateUser>,
 ) -> Result<(StatusCode, Json<CreatedUserView>), ApiError> {
     actor.require(Permission::ManageUsers)?;
+    if works_here(body.role) {
+        must_have_confirmed(&actor, app.clock.now())?;
+    }
     let email =
         normalise_email(&body.email).ok_or_else(|| ApiError::field("email", "is no e-mail address"))?;
     let specialty = specialty_of(body.role, &body.specialty)?;
@@ -215,10 +218,13 @@ pub async fn change(
     if old.role == Role::Guest {
         return Err(ApiError::WrongState("a guest's account cannot be changed".into()));
     }
+    let takes_a_role = old.role != body.role;
+    if takes_a_role {
+        must_have_confirmed(&actor, now)?;
+    }
     if old.name != name {
         tx.rename(id, &name, now).await?;
     }
-    let takes_a_role = old.role != body.role;
     if takes_a_role {
         tx.give_role(id, body.role, now).await?;
         tx.delete_sessions_of(id).await?;
@@ -248,6 +254,7 @@ pub async fn deactivate(
 ) -> Result<StatusCode, ApiError> {
     actor.require(Permission::ManageUsers)?;
     let now = app.clock.now();
+    must_have_confirmed(&actor, now)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     let account = tx.account(id, rules(&app)).await?;
     tx.deactivate(id, now).await?;
@@ -272,10 +279,12 @@ pub async fn reactivate(
     IdPath(id): IdPath<UserId>,
 ) -> Result<StatusCode, ApiError> {
     actor.require(Permission::ManageUsers)?;
+    let now = app.clock.now();
+    must_have_confirmed(&actor, now)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     let account = tx.account(id, rules(&app)).await?;
     tx.reactivate(id).await?;
-    tx.commit(entry(&actor, Action::UserReactivated, &account, app.clock.now())).await?;
+    tx.commit(entry(&actor, Action::UserReactivated, &account, now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -304,6 +313,11 @@ async fn keep_an_administrator(tx: &mut Tx) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::WrongState("the last administrator cannot be removed".into()))
+}
+
+/// Whose account opens the data of others.
+const fn works_here(role: Role) -> bool {
+    matches!(role, Role::Doctor | Role::Admin)
 }
 
 /// Guests come by invitation only.

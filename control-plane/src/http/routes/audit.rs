@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::page_size;
+use super::{must_have_confirmed, page_size};
 use crate::app::App;
 use crate::checkpoints::CheckpointError;
 use crate::domain::access::{Actor, Permission};
@@ -234,6 +234,8 @@ pub async fn export(
     Search(query): Search<SearchAudit>,
 ) -> Result<Response, ApiError> {
     actor.require(Permission::ReadAudit)?;
+    let now = app.clock.now();
+    must_have_confirmed(&actor, now)?;
     let filter = query.filter()?;
     let format = choice("format", query.format.as_deref(), |text| match text {
         "ndjson" => Some(Format::Ndjson),
@@ -241,7 +243,7 @@ pub async fn export(
         _ => None,
     })?;
     let format = format.unwrap_or(Format::Ndjson);
-    let (now, about) = (app.clock.now(), filter.patient.as_ref().and_then(|patient| patient.parse().ok()));
+    let about = filter.patient.as_ref().and_then(|patient| patient.parse().ok());
     let entry = AuditEntry::of(&actor, Action::AuditExported, "", now);
     app.store.record(actor.tenant, AuditEntry { patient: about, ..entry }).await?;
     let signed = app.checkpoints.sign(actor.tenant, now).await?.ok_or(ApiError::NotFound)?;

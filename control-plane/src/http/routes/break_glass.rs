@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{notify, text_field};
+use super::{must_have_confirmed, notify, text_field};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry, Purpose};
@@ -85,9 +85,7 @@ pub async fn open(
 ) -> Result<(StatusCode, Json<BreakGlassView>), ApiError> {
     actor.require(Permission::BreakGlass)?;
     let now = app.clock.now();
-    if !actor.has_confirmed(now) {
-        return Err(ApiError::Reauthenticate);
-    }
+    must_have_confirmed(&actor, now)?;
     let reason = Reason::new(text_field("reason", &body.reason, 10, 500)?);
     let mut tx = app.store.begin(actor.tenant).await?;
     let person = tx.user(patient).await?;

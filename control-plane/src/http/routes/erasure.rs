@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::require_confirmed_account;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry};
@@ -101,13 +102,4 @@ async fn finish(
     tx.commit(AuditEntry::of(actor, Action::UserErased, user.id, now).about(user.id)).await?;
     app.revoke(Revocation::User(user.id)).await;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Guests have no account, and neither step is taken without proving again who one is.
-fn require_confirmed_account(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
-    match actor.role {
-        Role::Guest => Err(ApiError::Forbidden),
-        _ if actor.has_confirmed(now) => Ok(()),
-        _ => Err(ApiError::Reauthenticate),
-    }
 }

@@ -70,15 +70,14 @@ fn check_password(app: &App, field: &str, password: &str, email: &str) -> Result
     app.password_policy.check(password, email).map_err(|weak| ApiError::field(field, weak.to_string()))
 }
 
-/// A way in is changed only right after proving who one is. Guests have no account that it could lead to.
-fn may_change_factors(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
-    if actor.role == Role::Guest {
-        Err(ApiError::Forbidden)
-    } else if actor.has_confirmed(now) {
-        Ok(())
-    } else {
-        Err(ApiError::Reauthenticate)
-    }
+/// Ways in and the account itself are changed only right after proving who one is. Guests have none.
+fn require_confirmed_account(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
+    if actor.role == Role::Guest { Err(ApiError::Forbidden) } else { must_have_confirmed(actor, now) }
+}
+
+/// A step that a stolen session must not be enough for: the person has just proved who they are.
+fn must_have_confirmed(actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
+    if actor.has_confirmed(now) { Ok(()) } else { Err(ApiError::Reauthenticate) }
 }
 
 /// There is a new notice for each of these people: their pages look.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{may_change_factors, text_field};
+use super::{require_confirmed_account, text_field};
 use crate::app::App;
 use crate::crypto::passkey::{Answer, Enrolment, PasskeyError, Question, RelyingParty};
 use crate::domain::access::Actor;
@@ -227,7 +227,7 @@ pub async fn begin(
     party: RelyingParty,
 ) -> Result<Json<PasskeyChallengeView>, ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let mut tx = app.store.read(actor.tenant).await?;
     let existing: Vec<_> = tx.passkeys(actor.user).await?.into_iter().map(|passkey| passkey.key).collect();
     drop(tx);
@@ -256,7 +256,7 @@ pub async fn add(
     Body(body): Body<AddPasskey>,
 ) -> Result<(StatusCode, Json<PasskeyView>), ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let label = text_field("label", &body.label, 1, 60)?;
     let mine =
         |(tenant, user, _): &(TenantId, UserId, Enrolment)| (*tenant, *user) == (actor.tenant, actor.user);
@@ -293,7 +293,7 @@ pub async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let id: PasskeyId = id.parse().map_err(|_| ApiError::NotFound)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.delete_passkey(actor.user, id).await?;

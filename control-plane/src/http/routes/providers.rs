@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::may_change_factors;
 use super::oidc::provider_of;
+use super::require_confirmed_account;
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::audit::{Action, AuditEntry};
@@ -66,7 +66,7 @@ pub async fn unlink(
     Path(provider): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let issuer = &provider_of(&app, actor.tenant, &provider)?.settings.issuer;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.unlink_oidc(actor.user, issuer).await?;

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::may_change_factors;
+use super::require_confirmed_account;
 use crate::app::App;
 use crate::crypto;
 use crate::domain::access::Actor;
@@ -68,7 +68,7 @@ pub async fn begin(
     SignedIn { actor, user, .. }: SignedIn,
 ) -> Result<Json<TotpView>, ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let authenticator = Authenticator::new(crypto::random()?, &user.email).map_err(internal)?;
     let (secret, otpauth_url) = (authenticator.secret(), authenticator.url().map_err(internal)?);
     let code = QrCode::new(&otpauth_url).map_err(|error| ApiError::Internal(error.into()))?;
@@ -121,7 +121,7 @@ pub async fn remove(
     SignedIn { actor, user, .. }: SignedIn,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.totp(user.id).await?.ok_or(ApiError::NotFound)?;
     tx.delete_totp(user.id).await?;
@@ -141,7 +141,7 @@ pub async fn new_recovery_codes(
     actor: Actor,
 ) -> Result<Json<RecoveryCodesView>, ApiError> {
     let now = app.clock.now();
-    may_change_factors(&actor, now)?;
+    require_confirmed_account(&actor, now)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     let totp = tx.totp(actor.user).await?.filter(|totp| totp.confirmed_at.is_some());
     totp.ok_or(ApiError::Conflict("set up an authenticator app first"))?;

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{notify, text_field};
+use super::{must_have_confirmed, notify, text_field};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{Action, AuditEntry};
@@ -223,8 +223,11 @@ async fn decide(
     reason: &str,
 ) -> Result<StatusCode, ApiError> {
     actor.require(Permission::DecideApprovals)?;
-    let reason = text_field("reason", reason, 3, 500)?;
     let now = app.clock.now();
+    if decision == VerificationState::Approved {
+        must_have_confirmed(actor, now)?;
+    }
+    let reason = text_field("reason", reason, 3, 500)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     let application = tx.verification(id).await?;
     let doctor = tx.user(application.doctor).await?;
