@@ -18,6 +18,8 @@ use crate::net::{TcpFrame, TcpPort, UdpPort};
 
 /// Receive batches handled before the answers are sent: bounds the delay that a burst can add.
 const BATCHES_PER_WAKE: usize = 4;
+/// TCP frames handled after a command before the next one.
+const FRAMES_BETWEEN_COMMANDS: usize = 128;
 const METRICS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Both sockets of a worker, bound to one port number.
@@ -104,7 +106,10 @@ impl Worker {
             biased;
             () = self.stop.cancelled() => return true,
             command = self.commands.recv() => match command {
-                Some(command) => self.engine.handle_command(clock(), command),
+                Some(command) => {
+                    self.engine.handle_command(clock(), command);
+                    self.receive_between_commands().await;
+                }
                 None => return true,
             },
             readable = self.ports.udp.readable() => match readable {
@@ -118,6 +123,20 @@ impl Worker {
             () = tokio::time::sleep_until(deadline.into()) => {}
         }
         false
+    }
+
+    /// Without this a queue of commands that never empties, expensive offers for one, would keep every packet waiting.
+    async fn receive_between_commands(&mut self) {
+        // The runtime looks at the sockets only when the task lets it.
+        tokio::task::yield_now().await;
+        self.receive();
+        for _ in 0..FRAMES_BETWEEN_COMMANDS {
+            tokio::select! {
+                biased;
+                frame = self.ports.tcp.receive() => self.handle_frame(&frame),
+                () = std::future::ready(()) => return,
+            }
+        }
     }
 
     fn receive(&mut self) {

@@ -1,28 +1,16 @@
 //! Offer in, answer out; which m-line carries which track.
 
+mod offer;
+
 use std::time::Instant;
 
 use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid};
 
+use self::offer::{OfferedLine, offered_lines};
 use super::{Forward, Session};
 use crate::demux::Demux;
 use crate::{Answer, MediaError, Negotiation, Source, Subscription};
-
-/// Browsers offer a few kilobytes; more is an attack or a bug.
-const MAX_OFFER_BYTES: usize = 64 * 1024;
-const MAX_M_LINES: usize = 32;
-const MAX_CANDIDATES: usize = 64;
-/// Of one m-line. We forward three; a fourth does no harm.
-const MAX_LAYERS: usize = 4;
-/// Of one m-line: there are no more numbers (RFC 3551 §6).
-const MAX_PAYLOAD_TYPES: usize = 128;
-
-/// An m-line as the offer states it.
-struct OfferedLine {
-    mid: String,
-    kind: MediaKind,
-}
 
 impl Session {
     /// Answers the browser's offer and takes over its lists of publications and subscriptions.
@@ -162,42 +150,4 @@ fn check_subscriptions<'a>(
         wanted.push((mid, line));
     }
     Ok(wanted)
-}
-
-/// Limits first, then the kind and mid of every audio and video m-line.
-fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError> {
-    if offer.len() > MAX_OFFER_BYTES {
-        return Err(MediaError::Sdp(format!("longer than {MAX_OFFER_BYTES} bytes")));
-    }
-    if offer.lines().filter(|line| line.starts_with("m=")).count() > MAX_M_LINES {
-        return Err(MediaError::Sdp(format!("more than {MAX_M_LINES} m-lines")));
-    }
-    if offer.lines().filter(|line| line.starts_with("a=candidate:")).count() > MAX_CANDIDATES {
-        return Err(MediaError::Sdp(format!("more than {MAX_CANDIDATES} candidates")));
-    }
-    let mut lines = Vec::new();
-    let (mut kind, mut layers) = (None, 0);
-    for line in offer.lines() {
-        if let Some(media) = line.strip_prefix("m=") {
-            layers = 0;
-            if media.split(' ').skip(3).count() > MAX_PAYLOAD_TYPES {
-                return Err(MediaError::Sdp(format!(
-                    "more than {MAX_PAYLOAD_TYPES} payload types in an m-line"
-                )));
-            }
-            kind = match media.split(' ').next() {
-                Some("audio") => Some(MediaKind::Audio),
-                Some("video") => Some(MediaKind::Video),
-                _ => None,
-            };
-        } else if let (Some(mid), Some(kind)) = (line.strip_prefix("a=mid:"), kind) {
-            lines.push(OfferedLine { mid: mid.trim().to_owned(), kind });
-        } else if line.starts_with("a=rid:") {
-            layers += 1;
-            if layers > MAX_LAYERS {
-                return Err(MediaError::Sdp(format!("more than {MAX_LAYERS} simulcast layers in an m-line")));
-            }
-        }
-    }
-    Ok(lines)
 }
