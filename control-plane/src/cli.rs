@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::open_store;
@@ -20,6 +20,7 @@ use crate::crypto::password::Passwords;
 use crate::crypto::secret::readable_password;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, normalise_email};
+use crate::ids::TenantId;
 use crate::lifecycle::{self, ServeOptions};
 use crate::model::{self, Model};
 use crate::store::NewUser;
@@ -255,6 +256,15 @@ pub async fn create_account(store: &Store, account: NewAccount, now: Timestamp) 
     };
     store.create_user(&user, now).await.with_context(|| format!("account {}", account.email))?;
     Ok(password)
+}
+
+/// The clinic that was named, else the first.
+fn clinic_of(store: &Store, clinic: Option<TenantId>) -> anyhow::Result<TenantId> {
+    let tenant = clinic.unwrap_or_else(|| store.tenant());
+    if !store.clinics().contains(&tenant) {
+        bail!("--clinic {tenant}: there is none");
+    }
+    Ok(tenant)
 }
 
 /// For people, on standard output; logs go to standard error.

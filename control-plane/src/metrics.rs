@@ -58,6 +58,8 @@ pub struct AuditMetrics {
     pub checkpoint_failures_total: IntCounter,
     /// What was noticed in the log and was new, by `kind`.
     pub security_events_total: IntCounterVec,
+    /// Seconds since the oldest emergency access that nobody has reviewed; 0 when there is none.
+    pub break_glass_unreviewed_seconds: IntGauge,
 }
 
 impl AuditMetrics {
@@ -97,6 +99,11 @@ impl AuditMetrics {
                     "kind",
                 ),
                 &EventKind::ALL.map(EventKind::name),
+            ),
+            break_glass_unreviewed_seconds: gauge(
+                registry,
+                "auscult_break_glass_unreviewed_seconds",
+                "Seconds since the oldest emergency access that nobody has reviewed; 0 without one.",
             ),
         }
     }
@@ -243,6 +250,6 @@ mod tests {
         metrics.signalling_closed_total.with_label_values(&["replaced"]).inc();
         let text = metrics.render().unwrap();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("auscult_")), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 20);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 21);
     }
 }

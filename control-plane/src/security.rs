@@ -56,6 +56,23 @@ impl SecurityWatch {
                 tracing::warn!(%tenant, %error, "the audit log was not watched");
             }
         }
+        match self.longest_unreviewed(now).await {
+            Ok(waiting) => {
+                let seconds = i64::try_from(waiting.as_secs()).unwrap_or(i64::MAX);
+                self.0.metrics.break_glass_unreviewed_seconds.set(seconds);
+            }
+            Err(error) => tracing::warn!(%error, "reviews of emergency access were not watched"),
+        }
+    }
+
+    /// How long the oldest emergency access of any clinic has waited for its review.
+    async fn longest_unreviewed(&self, now: Timestamp) -> Result<Duration, StoreError> {
+        let mut longest = Duration::ZERO;
+        for tenant in self.0.store.clinics() {
+            let oldest = self.0.store.read(tenant).await?.oldest_unreviewed_break_glass().await?;
+            longest = longest.max(oldest.map_or(Duration::ZERO, |at| now.since(at)));
+        }
+        Ok(longest)
     }
 
     async fn follow(&self, tenant: TenantId, now: Timestamp) -> Result<(), StoreError> {

@@ -5,11 +5,14 @@ mod support;
 
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Method;
 use control_plane::bootstrap;
 use control_plane::domain::user::Role;
 use serde_json::{Value, json};
+use support::authenticator::Authenticator;
 use support::smtp::MailServer;
-use support::{Client, PASSWORD, Reply, TestApp};
+use support::{Client, ORIGIN, PASSWORD, Reply, TestApp};
 
 const SESSION: &str = "/api/v1/session";
 const ADA: &str = "ada@example.org";
@@ -141,6 +144,25 @@ async fn second_factors() {
     trail.post(&ada, "/session/confirm", by_code, 422, "session.refuse").await;
     trail.post(&ada, "/account/recovery-codes", json!({}), 200, "recovery.make").await;
     trail.delete(&ada, "/account/totp", "totp.remove").await;
+}
+
+#[tokio::test]
+async fn passkeys_and_a_licence() {
+    let app = TestApp::start().await;
+    let doctor = app.unverified_doctor("nina@example.org").await;
+    let mut trail = Trail { app: &app, seen: app.actions().await.len() };
+    let asked = doctor.post("/api/v1/account/passkeys/challenge", json!({})).await.expect(200);
+    let credential = Authenticator::new(ORIGIN).create(&asked["options"]);
+    let body = json!({"challenge_id": asked["challenge_id"], "label": "Laptop", "credential": credential});
+    let kept = trail.post(&doctor, "/account/passkeys", body, 201, "passkey.add").await;
+    let id = kept["id"].as_str().unwrap();
+    trail.delete(&doctor, &format!("/account/passkeys/{id}"), "passkey.remove").await;
+    let licence = Body::from("%PDF-1.7 a licence");
+    let request = doctor.request(Method::POST, "/api/v1/account/verification", licence);
+    doctor.send(request).await.expect(201);
+    trail.grew_by("verification.submit").await;
+    doctor.get("/api/v1/account/verification").await.expect(200);
+    trail.grew_by("verification.read").await;
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use control_plane::domain::user::Role;
 use control_plane::domain::verification::MAX_DOCUMENT;
 
 use serde_json::{Value, json};
+use support::smtp::MailServer;
 use support::{Client, Consultation, PASSWORD, REASON, Reply, TestApp};
 
 const LICENCE: &[u8] = b"%PDF-1.7 licence of zyrtembix";
@@ -93,6 +94,29 @@ async fn a_doctor_hands_in_a_licence_and_works_once_an_administrator_approves() 
     app.stop().await;
 }
 
+/// Letters wait in mailboxes that others may read: why, and about whom, stands behind the sign-in.
+#[tokio::test]
+async fn a_decision_is_told_by_one_letter_that_says_nothing_of_it() {
+    let mut server = MailServer::start().await;
+    let app = TestApp::start_with_mail(&server).await;
+    let (admin, doctor) = (admin(&app).await, app.unverified_doctor("nina@example.org").await);
+    for decision in ["reject", "approve"] {
+        let handed_in = hand_in(&doctor, LICENCE).await.expect(201);
+        let id = handed_in["id"].as_str().unwrap();
+        let path = format!("/api/v1/admin/verifications/{id}/{decision}");
+        admin.post(&path, json!({"reason": "Licence florbinax 4711"})).await.expect(204);
+        admin.post(&path, json!({"reason": "Once more"})).await.refused(409, "wrong_state");
+        let letter = server.next().await;
+        assert_eq!(letter.to, "nina@example.org");
+        assert!(letter.text.contains("Subject: Your application was decided"), "{}", letter.text);
+        assert!(letter.text.contains("https://care.example/application\n"), "{}", letter.text);
+        for word in ["florbinax", "4711", "Nina", "Ada", "approved", "rejected", "ver_", "usr_", "#"] {
+            assert!(!letter.text.contains(word), "{word}: {}", letter.text);
+        }
+        server.nothing_more().await;
+    }
+}
+
 #[tokio::test]
 async fn emergency_access_opens_a_record_for_an_hour_and_is_reviewed_by_somebody_else() {
     let app = TestApp::start().await;
@@ -156,6 +180,64 @@ async fn emergency_access_opens_a_record_for_an_hour_and_is_reviewed_by_somebody
     other.delete(&format!("/api/v1/break-glass/{id}")).await.refused(404, "not_found");
     assert_eq!(other.get("/api/v1/patients").await.expect(200), json!([]));
     app.stop().await;
+}
+
+/// A patient's record, opened in an emergency by Eve: the patient, Eve, and the emergency access.
+async fn opened_by_eve(app: &TestApp, consultation: &Consultation) -> (String, Client, Value) {
+    let eve = app.person("eve@example.org", "Eve Emergency", Role::Doctor).await;
+    let patient = id_of(&consultation.patient).await;
+    let reason = json!({"reason": "Unconscious, allergies unknown"});
+    let opened = eve.post(&format!("/api/v1/patients/{patient}/break-glass"), reason).await.expect(201);
+    (patient, eve, opened)
+}
+
+#[tokio::test]
+async fn what_is_read_in_an_emergency_says_so_in_the_trail_and_to_the_patient() {
+    let app = TestApp::start().await;
+    let consultation = Consultation::active(&app).await;
+    let (patient, other, _) = opened_by_eve(&app, &consultation).await;
+    other.get(&format!("/api/v1/patients/{patient}")).await.expect(200);
+    for path in [consultation.path("transcript"), consultation.path("")] {
+        other.get(&path).await.expect(200);
+    }
+    let (eve, store) = (id_of(&other).await, &app.app.store);
+    let log = store.read(store.tenant()).await.unwrap().log_page(0, 10_000).await.unwrap();
+    let in_emergency: Vec<_> = log
+        .iter()
+        .map(|row| &row.entry)
+        .filter(|entry| entry.actor == eve && entry.patient == patient && entry.outcome == "done")
+        .map(|entry| (&*entry.action, &*entry.purpose))
+        .collect();
+    assert_eq!(
+        in_emergency,
+        ["break_glass.open", "patient.read", "transcript.read", "consultation.read"].map(|act| (act, "BTG"))
+    );
+    let shown = consultation.patient.get("/api/v1/account/access-log").await.expect(200);
+    for action in ["break_glass.open", "patient.read", "transcript.read", "consultation.read"] {
+        let mut lines = shown["items"].as_array().unwrap().iter().filter(|line| line["action"] == action);
+        let line = lines.find(|line| line["actor"]["name"] == "Eve Emergency").unwrap();
+        assert_eq!(line["purpose"], "BTG", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn an_emergency_access_that_nobody_reviews_does_not_stay_unnoticed() {
+    let app = TestApp::start().await;
+    let consultation = Consultation::active(&app).await;
+    let admin = admin(&app).await;
+    let unreviewed = async || {
+        app.app.security.look(app.app.clock.now()).await;
+        app.app.metrics.audit.break_glass_unreviewed_seconds.get()
+    };
+    assert_eq!(unreviewed().await, 0, "there is none");
+    let (_, eve, opened) = opened_by_eve(&app, &consultation).await;
+    app.wait(Duration::from_mins(4));
+    assert_eq!(unreviewed().await, 240);
+    eve.delete(&format!("/api/v1/break-glass/{}", opened["id"].as_str().unwrap())).await.expect(204);
+    assert_eq!(unreviewed().await, 240, "given back is not reviewed");
+    let review = format!("/api/v1/admin/break-glass/{}/review", opened["id"].as_str().unwrap());
+    admin.post(&review, json!({"finding": "justified"})).await.expect(204);
+    assert_eq!(unreviewed().await, 0);
 }
 
 #[tokio::test]

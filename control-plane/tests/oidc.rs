@@ -188,9 +188,14 @@ async fn a_link_is_shown_and_taken_back_unless_it_is_the_only_way_in() {
 
     app.add_user("bob@example.org", "Bob", Role::Patient).await;
     let bob = json!({"sub": "bob", "email": "bob@example.org", "email_verified": true});
-    session(&app, &sign_in(&app, &provider, &bob).await).await;
+    let before = app.actions().await.len();
+    let reply = sign_in(&app, &provider, &bob).await;
+    assert_eq!(app.actions().await[before..], ["oidc.link", "session.create"]);
+    session(&app, &reply).await;
     let with_password = app.sign_in("bob@example.org").await;
+    let before = app.actions().await.len();
     with_password.delete(&link).await.expect(204);
+    assert_eq!(app.actions().await[before..], ["oidc.unlink"]);
     assert_eq!(with_password.get("/api/v1/account/providers").await.expect(200), json!([]));
     with_password.delete(&link).await.refused(404, "not_found");
     assert_eq!(app.actions().await.iter().filter(|action| *action == "oidc.unlink").count(), 1);

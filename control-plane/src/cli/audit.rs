@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
 
-use super::say;
+use super::{clinic_of, say};
 use crate::app::open_store;
 use crate::checkpoints::Checkpoints;
 use crate::clock::Clock;
@@ -108,14 +108,6 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
 
 fn signer(config: &Config, store: &Store) -> anyhow::Result<Checkpoints> {
     Checkpoints::open(config, store.clone(), Metrics::new().audit)
-}
-
-fn clinic_of(store: &Store, clinic: Option<TenantId>) -> anyhow::Result<TenantId> {
-    let tenant = clinic.unwrap_or_else(|| store.tenant());
-    if !store.clinics().contains(&tenant) {
-        bail!("--clinic {tenant}: there is none");
-    }
-    Ok(tenant)
 }
 
 async fn verify_all(config: &Config, checkpoints: Option<&Path>, key: Option<&Path>) -> anyhow::Result<bool> {

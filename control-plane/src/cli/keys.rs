@@ -1,14 +1,15 @@
 //! `auscult keys`: the versions of the master key.
 
+use anyhow::Context;
 use clap::Subcommand;
 use time::OffsetDateTime;
 
-use super::say;
+use super::{clinic_of, say};
 use crate::app::open_store;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit::{Action, Agent, AuditEntry};
-use crate::ids::UserId;
+use crate::ids::{TenantId, UserId};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
@@ -19,6 +20,9 @@ pub(super) enum KeysCommand {
         /// Only a new version of this person's own key: what is sealed from now on needs it.
         #[arg(long, value_name = "ID")]
         person: Option<UserId>,
+        /// Of another clinic than the first.
+        #[arg(long, value_name = "ID", requires = "person")]
+        clinic: Option<TenantId>,
     },
     /// Give up a version of the master key that wraps nothing any more, and destroy it.
     Retire { version: u32 },
@@ -37,13 +41,17 @@ pub(super) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result
                 say(&format!("{version:<8} {state:<8} {keys:<11} {:<17} {since}", master.fingerprint));
             }
         }
-        KeysCommand::Rotate { person: Some(person) } => {
-            let mut tx = store.begin(store.tenant()).await?;
-            let version = tx.rotate_person_key(person, clock.now()).await?;
-            tx.commit(AuditEntry::by(Agent::Server, Action::KeysRotated, person, clock.now())).await?;
+        KeysCommand::Rotate { person: Some(person), clinic } => {
+            let tenant = clinic_of(&store, clinic)?;
+            let patient = store.patient_with_id(tenant, person).await?;
+            let mut tx = store.begin(tenant).await?;
+            let rotated = tx.rotate_person_key(person, clock.now()).await;
+            let version = rotated.with_context(|| format!("the key of {person} in {tenant}"))?;
+            let entry = AuditEntry::by(Agent::Server, Action::KeysRotated, person, clock.now());
+            tx.commit(AuditEntry { patient, ..entry }).await?;
             say(&format!("What is sealed for {person} from now on needs version {version} of their key."));
         }
-        KeysCommand::Rotate { person: None } => {
+        KeysCommand::Rotate { person: None, .. } => {
             let rotation = store.rotate_master_key(clock.now(), |_| {}).await?;
             let (version, count) = (rotation.version, rotation.rewrapped);
             let verb = if rotation.resumed { "An earlier rotation is finished" } else { "Rotated" };

@@ -12,6 +12,7 @@ const NAME: &str = "AUSCULT_MASTER_KEY";
 type MasterKeys = BTreeMap<u32, Zeroizing<[u8; 32]>>;
 
 /// `AUSCULT_MASTER_KEY` is the newest version, `AUSCULT_MASTER_KEY_<version>` are the earlier ones; 64 hex digits each.
+/// Without the former the highest number is the newest, so that versions that were given up can be left out.
 pub fn master_keys_in_environment() -> Result<MasterKeys, ConfigError> {
     parse(std::env::vars().map(|(name, value)| (name, Zeroizing::new(value))))
 }
@@ -29,9 +30,13 @@ fn parse(variables: impl Iterator<Item = (String, Zeroizing<String>)>) -> Result
             _ => {}
         }
     }
-    let newest = newest.ok_or_else(|| refused(NAME, "is not set, and keys.provider is \"environment\""))?;
-    let version = keys.last_key_value().map_or(1, |(version, _)| version + 1);
-    keys.insert(version, newest);
+    if let Some(newest) = newest {
+        let version = keys.last_key_value().map_or(1, |(version, _)| version + 1);
+        keys.insert(version, newest);
+    }
+    if keys.is_empty() {
+        return Err(refused(NAME, "is not set, and keys.provider is \"environment\""));
+    }
     Ok(keys)
 }
 

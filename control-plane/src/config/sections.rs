@@ -20,7 +20,7 @@ pub enum KeyProvider {
     /// Files in `data.keys`, made at first start.
     #[default]
     File,
-    /// `AUSCULT_MASTER_KEY` (and `AUSCULT_MASTER_KEY_<version>` for earlier ones), 64 hex digits.
+    /// `AUSCULT_MASTER_KEY` (and `AUSCULT_MASTER_KEY_<version>` for earlier ones, or all by their versions), 64 hex digits.
     Environment,
     /// The Transit engine of HashiCorp Vault or anything that speaks its HTTP API.
     Vault,

@@ -118,7 +118,7 @@ impl Letter {
 mod tests {
     use super::*;
 
-    fn all() -> [News; 5] {
+    fn all() -> [News; 6] {
         let token = "t".repeat(43);
         [
             News::VerifyEmail { token: token.clone() },
@@ -126,6 +126,7 @@ mod tests {
             News::ResetPassword { token },
             News::PasswordChanged,
             News::SecondFactorRemoved,
+            News::ApplicationDecided,
         ]
     }
 

@@ -37,6 +37,8 @@ const END: &str = "UPDATE break_glass SET ended_at = $4
                     WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $4";
 const REVIEW: &str = "UPDATE break_glass SET reviewed_by = $3, reviewed_at = $4, finding = $5
                        WHERE tenant_id = $1 AND id = $2 AND reviewed_at IS NULL AND user_id <> $3";
+const OLDEST_UNREVIEWED: &str =
+    "SELECT MIN(granted_at) AS at FROM break_glass WHERE tenant_id = $1 AND reviewed_at IS NULL";
 const UNREVIEWED: &str = "SELECT COUNT(*) AS n FROM break_glass WHERE tenant_id = $1 AND reviewed_at IS NULL";
 
 /// An emergency access as a reviewer sees it. Holds names and the reason, so it is not `Debug`.
@@ -172,6 +174,15 @@ impl Tx {
             .execute(&mut *self.transaction)
             .await?;
         changed_one(done.rows_affected())
+    }
+
+    /// When the oldest was opened that nobody has reviewed.
+    pub async fn oldest_unreviewed_break_glass(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(OLDEST_UNREVIEWED)
+            .bind(self.tenant.to_string())
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        time_option(&row, "at")
     }
 
     /// How many nobody has reviewed.
