@@ -107,6 +107,126 @@ async fn without_any_condition_the_serving_role_sees_its_own_clinic_only() {
     app.stop().await;
 }
 
+/// Columns of a table but `tenant_id`, with their types; or of those its key.
+async fn columns(pool: &AnyPool, table: &str, of_the_key: bool) -> Vec<(String, String)> {
+    let rows = sqlx::query(
+        "SELECT c.column_name::text AS name, c.data_type::text AS kind FROM information_schema.columns c
+          WHERE c.table_schema = 'public' AND c.table_name = $1 AND c.column_name <> 'tenant_id'
+            AND ($2 = 0 OR EXISTS (
+                SELECT 1 FROM information_schema.table_constraints t
+                  JOIN information_schema.key_column_usage k USING (constraint_schema, constraint_name)
+                 WHERE t.constraint_type = 'PRIMARY KEY' AND t.table_name = c.table_name
+                   AND k.table_name = c.table_name AND k.column_name = c.column_name))
+          ORDER BY c.ordinal_position",
+    );
+    let rows = rows.bind(table.to_owned()).bind(i32::from(of_the_key)).fetch_all(pool).await.unwrap();
+    rows.iter().map(|row| (row.get("name"), row.get("kind"))).collect()
+}
+
+fn names(columns: &[(String, String)], before: &str) -> String {
+    columns.iter().fold(String::new(), |text, (name, _)| format!("{text}{before}{name}"))
+}
+
+/// Gives every table of a clinic a row at least, and another clinic the same rows with the same ids.
+async fn fill_with_twins(root: &AnyPool, first: &str, second: &str) {
+    let mut session = root.acquire().await.unwrap();
+    // Neither foreign keys nor triggers: what is written here is no history.
+    sqlx::raw_sql("SET session_replication_role = replica").execute(&mut *session).await.unwrap();
+    for table in tables(root).await {
+        let columns = columns(root, &table, false).await;
+        let (list, values) = (
+            names(&columns, ", "),
+            columns.iter().fold(String::new(), |text, (_, kind)| match kind.as_str() {
+                "bytea" => text + ", '\\x07'",
+                "text" => text + ", '7'",
+                _ => text + ", 7",
+            }),
+        );
+        for statement in [
+            format!(
+                "INSERT INTO {table} (tenant_id{list}) SELECT '{first}'{values}
+                  WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE tenant_id = '{first}')"
+            ),
+            format!("DELETE FROM {table} WHERE tenant_id = '{second}'"),
+            format!(
+                "INSERT INTO {table} (tenant_id{list}) SELECT '{second}'{list} FROM {table} WHERE tenant_id = '{first}'"
+            ),
+        ] {
+            sqlx::raw_sql(AssertSqlSafe(statement.clone()))
+                .execute(&mut *session)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+    }
+    sqlx::raw_sql("SET session_replication_role = origin").execute(&mut *session).await.unwrap();
+}
+
+/// What a statement changed in the clinic `tenant` before it was undone; `None`: nobody may, or other rows refer
+/// to it.
+async fn changed(serving: &AnyPool, tenant: &str, statement: &str) -> Option<u64> {
+    let mut transaction = serving.begin().await.unwrap();
+    let named = sqlx::query("SELECT set_config('app.tenant_id', $1, true)").bind(tenant.to_owned());
+    named.execute(&mut *transaction).await.unwrap();
+    match sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut *transaction).await {
+        Ok(done) => Some(done.rows_affected()),
+        Err(error) => {
+            let error = error.into_database_error().unwrap();
+            let refused = ["permission denied", "only grows"].iter().any(|why| error.message().contains(why));
+            assert!(error.is_foreign_key_violation() || refused, "{statement}: {error}");
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_clinics_with_the_same_ids_in_every_table_never_meet() {
+    let cluster = Cluster::start();
+    let urls = in_cluster(&cluster.socket(), "auscult_owner").await;
+    let app = TestApp::start_on(urls.clone()).await;
+    Consultation::active(&app).await;
+    let (store, now) = (&app.app.store, app.app.clock.now());
+    let second = store.create_clinic("Second", "second.example", now).await.unwrap().to_string();
+    let first = store.tenant().to_string();
+    let root = app.intruder().await;
+    fill_with_twins(&root, &first, &second).await;
+
+    let serving = AnyPool::connect(&urls.serving).await.unwrap();
+    let (mut updated, mut deleted) = (0, 0);
+    for table in tables(&root).await {
+        let key = names(&columns(&root, &table, true).await, ", ");
+        let key = key.trim_start_matches(", ");
+        let all = format!("SELECT COUNT(*) AS n FROM {table} WHERE tenant_id = '{first}'");
+        let all: i64 = sqlx::query(AssertSqlSafe(all)).fetch_one(&root).await.unwrap().get("n");
+        assert!(all > 0, "{table} has no rows");
+        // By the id alone, as a statement that forgot the clinic would.
+        let by_id = match key {
+            "" => String::new(),
+            key => format!("WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT 1)"),
+        };
+        for tenant in [&first, &second] {
+            assert_eq!(visible(&serving, tenant, &table).await, all, "{table}");
+            let update = format!("UPDATE {table} SET tenant_id = tenant_id {by_id}");
+            if let Some(rows) = changed(&serving, tenant, &update).await {
+                assert_eq!(rows, 1, "{update}");
+                updated += 1;
+            }
+            if let Some(rows) = changed(&serving, tenant, &format!("DELETE FROM {table} {by_id}")).await {
+                assert_eq!(rows, 1, "{table}");
+                deleted += 1;
+            }
+        }
+        let mut transaction = serving.begin().await.unwrap();
+        let named = sqlx::query("SELECT set_config('app.tenant_id', $1, true)").bind(second.clone());
+        named.execute(&mut *transaction).await.unwrap();
+        let owners = format!("SELECT DISTINCT tenant_id FROM {table}");
+        let owners = sqlx::query(AssertSqlSafe(owners)).fetch_all(&mut *transaction).await.unwrap();
+        let owners: Vec<String> = owners.iter().map(|row| row.get("tenant_id")).collect();
+        assert_eq!(owners, std::slice::from_ref(&second), "{table}");
+    }
+    assert!(updated >= 30 && deleted >= 20, "{updated} updates and {deleted} deletions were allowed at all");
+    app.stop().await;
+}
+
 #[tokio::test]
 async fn the_serving_role_cannot_change_what_is_written_once() {
     let cluster = Cluster::start();
