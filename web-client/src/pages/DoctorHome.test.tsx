@@ -52,6 +52,13 @@ describe("DoctorHome", () => {
     expect(items[0]).toHaveTextContent(t.consultation.since("1 hr 15 min"));
   });
 
+  it("asks for no queue while something is still to be done", async () => {
+    server.answer("GET /api/v1/session", { body: { user: DOCTOR, csrf_token: "t", must: ["enrol_second_factor"] } });
+    open();
+    expect(await screen.findByText(t.consultation.notYetTitle)).toBeInTheDocument();
+    expect(server.requests("GET /api/v1/consultations")).toEqual([]);
+  });
+
   it("shows a reason when it is asked for, and asks the server once", async () => {
     server.answer("GET /api/v1/consultations", { body: [waiting("con_a", "Ana", 2)] });
     server.answer("GET /api/v1/consultations/con_a", { body: { ...waiting("con_a", "Ana", 2), reason: "My knee hurts" } });

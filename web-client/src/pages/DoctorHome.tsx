@@ -6,7 +6,7 @@ import { ConsultationRow } from "../features/consultation/ConsultationRow";
 import { OwnConsultation } from "../features/consultation/OwnConsultation";
 import { QueueItem } from "../features/consultation/QueueItem";
 import { useConsultations } from "../features/consultation/queries";
-import { useUser } from "../features/session/RequireSession";
+import { useDuties, useUser } from "../features/session/RequireSession";
 import { useSetAvailability } from "../features/session/session";
 import { useNow, usePageTitle } from "../lib/hooks";
 import { t } from "../lib/i18n";
@@ -19,7 +19,25 @@ import { SkeletonList } from "../ui/Skeleton";
 import { Badge } from "../ui/StatusPill";
 import { useToast } from "../ui/Toast";
 
+/** Who may not work yet asks for no queue: `Duties` says above what is missing, and each refusal is entered in the log. */
 export function DoctorHome() {
+  const duties = useDuties();
+  return duties.length > 0 ? <NotYet /> : <Today />;
+}
+
+function NotYet() {
+  usePageTitle(t.consultation.todayTitle);
+  return (
+    <div className="flex flex-col gap-6">
+      <h1 className="text-2xl font-semibold">{t.consultation.todayTitle}</h1>
+      <EmptyState icon={Users} title={t.consultation.notYetTitle}>
+        {t.consultation.notYetText}
+      </EmptyState>
+    </div>
+  );
+}
+
+function Today() {
   const user = useUser();
   const now = useNow(60_000);
   const consultations = useConsultations(true);

@@ -66,6 +66,8 @@ export const consultation = {
   todayTitle: "Today",
   queue: "Queue",
   queueLoading: "Loading the queue",
+  notYetTitle: "Your patients will wait here",
+  notYetText: "As soon as what is said above is done, you see who waits and can go online.",
   queueEmptyTitle: "Nobody is waiting",
   queueEmptyText: "New requests appear here by themselves, the longest waiting first.",
   queueNew: (count: number) => (count === 1 ? "1 person is waiting" : `${count} people are waiting`),
