@@ -3,7 +3,6 @@ import { KeyRound, Plus } from "lucide-react";
 import { useState } from "react";
 
 import type { PasskeyView } from "../../api/schema";
-import { codeOf } from "../../lib/errors";
 import { problemsOf, useSummarisedForm } from "../../lib/form";
 import { useNow } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
@@ -12,7 +11,6 @@ import { day } from "../../lib/time";
 import { line, z } from "../../lib/validation";
 import { passkeysSupported } from "../../lib/webauthn";
 import { Button } from "../../ui/Button";
-import { Confirm } from "../../ui/Confirm";
 import { ErrorSummary } from "../../ui/ErrorSummary";
 import { TextField } from "../../ui/Field";
 import { Loaded } from "../../ui/Loaded";
@@ -20,6 +18,7 @@ import { Section } from "../../ui/Section";
 import { SkeletonList } from "../../ui/Skeleton";
 import { useToast } from "../../ui/Toast";
 import { useAddPasskey, usePasskeys, useRemovePasskey } from "./passkeys";
+import { WayIn } from "./WayIn";
 
 export function PasskeysSection() {
   const passkeys = usePasskeys();
@@ -55,44 +54,23 @@ export function PasskeysSection() {
 function PasskeyRow({ passkey: { id, label, created_at: created, last_used_at: used } }: { passkey: PasskeyView }) {
   const now = useNow(60_000);
   const remove = useRemovePasskey();
-  const toast = useToast();
-  const [asking, setAsking] = useState(false);
-  const confirm = async () => {
-    try {
-      await remove.mutateAsync(id);
-    } catch {
-      return; // Shown as the problem.
-    }
-    toast({ tone: "ok", text: t.settings.passkeyRemoved });
-  };
+  const usedWords = used === null ? t.settings.passkeyNeverUsed : t.settings.passkeyUsed(day(used, now));
   return (
-    <li className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2.5">
-      <KeyRound aria-hidden className="size-5 shrink-0 text-ink-soft" />
-      <div className="min-w-0 flex-1 basis-40">
-        <p className="font-semibold break-words">{label}</p>
-        <p className="text-sm text-ink-soft">
-          {t.settings.passkeyMade(day(created, now))},{" "}
-          {used === null ? t.settings.passkeyNeverUsed : t.settings.passkeyUsed(day(used, now))}
-        </p>
-      </div>
-      <Button variant="quiet" aria-label={t.settings.passkeyRemoveLabel(label)} onClick={() => setAsking(true)}>
-        {t.settings.passkeyRemove}
-      </Button>
-      <Confirm
-        open={asking}
-        title={t.settings.passkeyRemoveTitle(label)}
-        text={t.settings.passkeyRemoveText}
-        confirm={t.settings.passkeyRemove}
-        keep={t.settings.passkeyRemoveKeep}
-        busy={remove.isPending}
-        problem={remove.isError ? t.errors[codeOf(remove.error)] : undefined}
-        onConfirm={() => void confirm()}
-        onClose={() => {
-          remove.reset();
-          setAsking(false);
-        }}
-      />
-    </li>
+    <WayIn
+      icon={KeyRound}
+      name={label}
+      text={`${t.settings.passkeyMade(day(created, now))}, ${usedWords}`}
+      words={{
+        remove: t.settings.passkeyRemove,
+        removeLabel: t.settings.passkeyRemoveLabel(label),
+        title: t.settings.passkeyRemoveTitle(label),
+        text: t.settings.passkeyRemoveText,
+        keep: t.settings.passkeyRemoveKeep,
+        removed: t.settings.passkeyRemoved,
+      }}
+      removal={remove}
+      onRemove={() => remove.mutateAsync(id)}
+    />
   );
 }
 
