@@ -1,7 +1,7 @@
 //! One's own account: what is known of it, and the devices that are signed in to it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use crate::domain::user::Role;
 use crate::error::ApiError;
 use crate::http::actor::NO_COOKIE;
 use crate::http::json::Body;
+use crate::http::path::IdPath;
 use crate::http::views::{ErrorBody, UserView};
 use crate::ids::SessionId;
 use crate::store::{StoreError, Tx};
@@ -155,9 +156,8 @@ pub async fn devices(State(app): State<App>, actor: Actor) -> Result<Json<Vec<De
 pub async fn sign_out_device(
     State(app): State<App>,
     actor: Actor,
-    Path(id): Path<String>,
+    IdPath(id): IdPath<SessionId>,
 ) -> Result<StatusCode, ApiError> {
-    let id: SessionId = id.parse().map_err(|_| ApiError::NotFound)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.delete_own_session(actor.user, id).await?;
     tx.commit(AuditEntry::of(&actor, Action::SessionRevoked, id, app.clock.now())).await?;

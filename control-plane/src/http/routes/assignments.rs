@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::consultations::{ConsultationPath, announce};
+use super::consultations::announce;
 use super::notify;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
@@ -16,6 +16,7 @@ use crate::domain::consultation::ConsultationEvent;
 use crate::domain::user::{Role, User};
 use crate::error::ApiError;
 use crate::http::json::Body;
+use crate::http::path::IdPath;
 use crate::http::views::{ConsultationView, ErrorBody};
 use crate::ids::{ConsultationId, UserId};
 use crate::store::{StoreError, Tx};
@@ -43,7 +44,7 @@ pub struct AssignDoctor {
 pub async fn assign(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
     Body(body): Body<AssignDoctor>,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::AssignDoctor)?;

@@ -1,9 +1,8 @@
 //! The life of a consultation, one handler per step; the rules are in `domain/consultation.rs`.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use tokio::sync::oneshot;
 
 use super::text_field;
@@ -18,6 +17,7 @@ use crate::domain::user::Role;
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
+use crate::http::path::IdPath;
 use crate::http::views::{ConsultationView, ErrorBody, PersonView, RequestConsultation, TicketView};
 use crate::ids::ConsultationId;
 use crate::live::{Audience, LiveEvent};
@@ -95,7 +95,7 @@ pub async fn list(State(app): State<App>, actor: Actor) -> Result<Json<Vec<Consu
 pub async fn one(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::ListConsultations)?;
     let now = app.clock.now();
@@ -114,7 +114,7 @@ pub async fn one(
 pub async fn accept(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::AcceptConsultation)?;
     let now = app.clock.now();
@@ -138,7 +138,7 @@ pub async fn accept(
 pub async fn start(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::ConductConsultation)?;
     change(&app, &actor, id, ConsultationEvent::Started, Action::ConsultationStarted).await
@@ -153,7 +153,7 @@ pub async fn start(
 pub async fn cancel(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::CancelConsultation)?;
     change(&app, &actor, id, ConsultationEvent::Cancelled, Action::ConsultationCancelled).await
@@ -171,7 +171,7 @@ pub async fn cancel(
 pub async fn end(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<ConsultationView>, ApiError> {
     actor.require(Permission::ConductConsultation)?;
     let (reply, answer) = oneshot::channel();
@@ -246,7 +246,7 @@ pub(super) fn announce(app: &App, actor: &Actor, consultation: &Consultation) {
 pub async fn ticket(
     State(app): State<App>,
     SignedIn { actor, user, .. }: SignedIn,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<TicketView>, ApiError> {
     actor.require(Permission::JoinConsultation)?;
     let now = app.clock.now();
@@ -276,19 +276,6 @@ pub async fn ticket(
     };
     let expires_in_s = u32::try_from(LIFETIME.as_secs()).unwrap_or(u32::MAX);
     Ok(Json(TicketView { ticket: app.tickets.issue(grant, now), expires_in_s, ice_servers: Vec::new() }))
-}
-
-/// `{id}` in a path; what is no id answers as an id that nobody has.
-pub struct ConsultationPath(pub ConsultationId);
-
-impl FromRequestParts<App> for ConsultationPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Path(id) =
-            Path::<String>::from_request_parts(parts, app).await.map_err(|_| ApiError::NotFound)?;
-        id.parse().map(Self).map_err(|_| ApiError::NotFound)
-    }
 }
 
 impl From<ConsultationRecord> for ConsultationView {

@@ -1,7 +1,7 @@
 //! A person's own data: all of it as one document, and its end.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::export::ExportView;
 use crate::http::json::Body;
+use crate::http::path::IdPath;
 use crate::http::views::{EraseAccount, ErrorBody};
 use crate::ids::UserId;
 use crate::store::Tx;
@@ -74,12 +75,11 @@ pub async fn erase_own(
 pub async fn erase(
     State(app): State<App>,
     actor: Actor,
-    Path(id): Path<String>,
+    IdPath(id): IdPath<UserId>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
     actor.require(Permission::ManageUsers)?;
     require_confirmed_account(&actor, now)?;
-    let id: UserId = id.parse().map_err(|_| ApiError::NotFound)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     let user = tx.user(id).await?;
     finish(&app, &actor, tx, user, now).await

@@ -12,7 +12,7 @@ use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::consultation::{InvalidTransition, StateName};
 use crate::error::ApiError;
 use crate::http::json::Body;
-use crate::http::routes::consultations::ConsultationPath;
+use crate::http::path::IdPath;
 use crate::http::views::{CreateInvite, ErrorBody, InviteView};
 use crate::ids::ConsultationId;
 use crate::origin::origin;
@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
 pub async fn create(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
     uri: Uri,
     headers: HeaderMap,
     Body(body): Body<CreateInvite>,

@@ -2,7 +2,7 @@
 //! counts as a second factor.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use crate::domain::user::User;
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
+use crate::http::path::IdPath;
 use crate::http::pending::Pending;
 use crate::http::sign_in::{Cookies, Visitor, open_session};
 use crate::http::views::{ErrorBody, SessionView};
@@ -290,11 +291,10 @@ pub async fn add(
 pub async fn remove(
     State(app): State<App>,
     actor: Actor,
-    Path(id): Path<String>,
+    IdPath(id): IdPath<PasskeyId>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
     require_confirmed_account(&actor, now)?;
-    let id: PasskeyId = id.parse().map_err(|_| ApiError::NotFound)?;
     let mut tx = app.store.begin(actor.tenant).await?;
     tx.delete_passkey(actor.user, id).await?;
     tx.commit(AuditEntry::of(&actor, Action::PasskeyRemoved, id, now)).await?;

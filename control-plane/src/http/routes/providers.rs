@@ -1,7 +1,7 @@
 //! The accounts at other providers by which somebody signs in here.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Role;
 use crate::error::ApiError;
+use crate::http::path::IdPath;
 use crate::http::views::ErrorBody;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -63,7 +64,7 @@ pub async fn list(State(app): State<App>, actor: Actor) -> Result<Json<Vec<Linke
 pub async fn unlink(
     State(app): State<App>,
     actor: Actor,
-    Path(provider): Path<String>,
+    IdPath(provider): IdPath<String>,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
     require_confirmed_account(&actor, now)?;

@@ -10,7 +10,7 @@ use crate::domain::clinical::{Access, Clinical};
 use crate::domain::consultation::{InvalidTransition, StateName};
 use crate::domain::transcript::KeptCaption;
 use crate::error::ApiError;
-use crate::http::routes::consultations::ConsultationPath;
+use crate::http::path::IdPath;
 use crate::http::views::{ErrorBody, TranscriptEntryView, TranscriptView};
 use crate::ids::ConsultationId;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,7 +29,7 @@ pub fn routes() -> OpenApiRouter<App> {
 pub async fn read(
     State(app): State<App>,
     actor: Actor,
-    ConsultationPath(id): ConsultationPath,
+    IdPath(id): IdPath<ConsultationId>,
 ) -> Result<Json<TranscriptView>, ApiError> {
     actor.require(Permission::ReadTranscript)?;
     let now = app.clock.now();
