@@ -187,7 +187,9 @@ describe("an account", () => {
     await page.goto(`${server.url}/admin/users?q=dora`);
     await page.getByRole("link", { name: new RegExp(dora.name) }).click();
     await judge(page, "trust-user");
-    await new Person(page, server).api("POST", "/session/confirm", { password: ruth.password });
+    const administrator = new Person(page, server);
+    await administrator.resume();
+    await administrator.api("POST", "/session/confirm", { password: ruth.password });
     await button(page, admin.deactivate).click();
     const confirm = page.getByRole("dialog").getByRole("button", { name: admin.deactivate });
     await look(page, "trust-deactivate");
