@@ -40,18 +40,19 @@ const REASON: &str = "My zyrtembix knee hurts since Monday";
 const WORDS: &str = "the florbinax started hurting";
 const GUEST: &str = "Ottoline Kraspendle";
 const MALFORMED: &str = "half a gwendolquax";
-const CANARIES: [&str; 8] = [NAME, EMAIL, STRANGER, PASSWORD, REASON, WORDS, GUEST, MALFORMED];
+const EMERGENCY: &str = "Unconscious beside a plimbertrone";
+const CANARIES: [&str; 9] = [NAME, EMAIL, STRANGER, PASSWORD, REASON, WORDS, GUEST, MALFORMED, EMERGENCY];
 /// Is kept as it is, so it has to be found: a search that finds nothing would prove nothing.
 const SPECIALTY: &str = "Plimsology";
 
-/// How a text could stand in a file.
-fn disguises(text: &str) -> Vec<Vec<u8>> {
-    let bytes = text.as_bytes();
+/// How a text, of ASCII, or a key could stand in a file.
+fn disguises(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut all =
         vec![bytes.to_vec(), hex::encode(bytes).into_bytes(), hex::encode_upper(bytes).into_bytes()];
-    all.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
-    all.push(text.replace(' ', "+").into_bytes());
-    all.push(text.replace(' ', "%20").into_bytes());
+    all.push(bytes.iter().flat_map(|byte| [*byte, 0]).collect());
+    for space in ["+", "%20"] {
+        all.push(bytes.split(|byte| *byte == b' ').collect::<Vec<_>>().join(space.as_bytes()));
+    }
     // In base64 the letters depend on where the text begins; what its neighbours change is cut off.
     for shift in 0..3 {
         let mut shifted = vec![0; shift];
@@ -81,8 +82,9 @@ struct Search {
 }
 
 impl Search {
-    fn new(texts: &[&str]) -> Self {
-        let disguised = |(index, text): (usize, &&str)| disguises(text).into_iter().map(move |n| (index, n));
+    fn new<T: AsRef<[u8]>>(texts: &[T]) -> Self {
+        let disguised =
+            |(index, text): (usize, &T)| disguises(text.as_ref()).into_iter().map(move |n| (index, n));
         let needles: Vec<_> = texts.iter().enumerate().flat_map(disguised).collect();
         let mut by_beginning = vec![Vec::new(); 1 << 16];
         for (number, (_, needle)) in needles.iter().enumerate() {
@@ -93,10 +95,16 @@ impl Search {
 
     /// The first text that stands in a file under the folders, and the file.
     fn find(&self, folders: &[&Path]) -> Option<(usize, PathBuf)> {
+        self.find_outside(folders, None)
+    }
+
+    /// The same, without what is in a folder of them.
+    fn find_outside(&self, folders: &[&Path], without: Option<&Path>) -> Option<(usize, PathBuf)> {
         let mut all = Vec::new();
         for folder in folders {
             files(folder, &mut all);
         }
+        all.retain(|path| without.is_none_or(|without| !path.starts_with(without)));
         // A database may delete a file of its own meanwhile.
         all.into_iter()
             .find_map(|path| Some((self.find_in(&std::fs::read(&path).unwrap_or_default())?, path)))
@@ -121,10 +129,23 @@ fn is_found(folders: &[&Path], text: &str) -> bool {
     Search::new(&[text]).find(folders).is_some()
 }
 
+/// `secrets`: what opened something, and what for.
 #[track_caller]
-fn nothing_is_found(folders: &[&Path]) {
+fn nothing_is_found(folders: &[&Path], secrets: &[(&str, String)], keys: &Path) {
     if let Some((index, path)) = Search::new(&CANARIES).find(folders) {
         panic!("{:?} is in {}", CANARIES[index], path.display());
+    }
+    let texts: Vec<_> = secrets.iter().map(|(_, secret)| secret).collect();
+    if let Some((index, path)) = Search::new(&texts).find(folders) {
+        panic!("the {} is in {}", secrets[index].0, path.display());
+    }
+    // Each file in the folder of the keys holds one, and nothing else does.
+    let mut names = Vec::new();
+    files(keys, &mut names);
+    let bytes: Vec<_> = names.iter().map(|name| std::fs::read(name).unwrap()).collect();
+    assert!(bytes.len() >= 3 && bytes.iter().all(|key| key.len() >= 32), "{names:?}");
+    if let Some((index, path)) = Search::new(&bytes).find_outside(folders, Some(keys)) {
+        panic!("{} is in {}", names[index].display(), path.display());
     }
 }
 
@@ -136,13 +157,15 @@ struct Clinic {
     /// Known before it starts, because the letters say it.
     origin: String,
     server: Option<Server>,
+    secrets: Vec<(&'static str, String)>,
 }
 
 impl Clinic {
     async fn open(urls: Urls) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (folder, mail) = (tempfile::tempdir().unwrap(), MailServer::start().await);
-        let mut clinic = Self { folder, urls, mail, origin: format!("https://{free}"), server: None };
+        let mut clinic =
+            Self { folder, urls, mail, origin: format!("https://{free}"), server: None, secrets: Vec::new() };
         std::fs::create_dir(clinic.path("tmp")).unwrap();
         clinic.start();
         clinic
@@ -189,6 +212,7 @@ impl Clinic {
         self.send(&Browser::new(), Some(body), "registrations", 201).await;
         let letter = self.mail.next().await;
         assert_eq!(letter.to, EMAIL);
+        self.secrets.push(("token of the letter", letter.secret().to_owned()));
         let body = json!({"token": letter.secret()});
         self.send(&Browser::new(), Some(body), "email-verification", 204).await;
         Browser::sign_in(&self.origin, EMAIL, PASSWORD).await
@@ -202,7 +226,7 @@ impl Clinic {
     }
 
     /// A consultation in which something is said and heard; returns its path.
-    async fn consult(&self, patient: &Browser, doctor: &Browser) -> String {
+    async fn consult(&mut self, patient: &Browser, doctor: &Browser) -> String {
         let body = json!({"reason": REASON, "specialty": ""});
         let view = self.send(patient, Some(body), "consultations", 201).await;
         let path = format!("consultations/{}", view["id"].as_str().unwrap());
@@ -213,11 +237,14 @@ impl Clinic {
         assert_eq!((&view["reason"], &view["patient"]["name"]), (&json!(REASON), &json!(NAME)));
         let body = json!({"label": "interpreter"});
         let invite = self.send(doctor, Some(body), &format!("{path}/invites"), 201).await;
+        self.secrets.push(("invitation", invite["secret"].as_str().unwrap().to_owned()));
         let body = json!({"secret": invite["secret"], "name": GUEST});
         let guest = self.send(&Browser::new(), Some(body), "session/guest", 200).await;
         assert_eq!(guest["session"]["user"]["name"], GUEST);
         self.say(&view).await;
         self.listen(patient, &path).await;
+        let record = format!("patients/{}/break-glass", view["patient"]["id"].as_str().unwrap());
+        self.send(doctor, Some(json!({"reason": EMERGENCY})), &record, 201).await;
         self.send(doctor, Some(json!({})), &format!("{path}/end"), 200).await;
         path
     }
@@ -266,6 +293,22 @@ impl Clinic {
         while let Some(Ok(_)) = socket.next().await {}
     }
 
+    /// Ways in besides the password.
+    async fn ways_in(&mut self, patient: &Browser) {
+        let (_, cookie) = patient.cookie.split_once('=').unwrap();
+        self.secrets.push(("session", cookie.to_owned()));
+        let body = json!({"email": EMAIL, "password": PASSWORD});
+        let tokens = self.send(&Browser::new(), Some(body), "tokens", 200).await;
+        let totp = self.send(patient, Some(json!({})), "account/totp", 200).await;
+        for (name, value) in [
+            ("refresh token", &tokens["refresh_token"]),
+            ("access token", &tokens["access_token"]),
+            ("secret of the authenticator", &totp["secret"]),
+        ] {
+            self.secrets.push((name, value.as_str().unwrap().to_owned()));
+        }
+    }
+
     /// What is refused goes in as well.
     async fn blunder(&self, patient: &Browser) {
         let stranger = Browser::new();
@@ -290,6 +333,7 @@ async fn every_way_in(urls: Urls, database: Option<&Path>) {
     let mut clinic = Clinic::open(urls).await;
     let (patient, doctor) = (clinic.patient().await, clinic.doctor().await);
     let path = clinic.consult(&patient, &doctor).await;
+    clinic.ways_in(&patient).await;
     clinic.blunder(&patient).await;
     let transcript = clinic.send(&doctor, None, &format!("{path}/transcript"), 200).await;
     assert_eq!(transcript["entries"][0]["text"], WORDS);
@@ -307,11 +351,11 @@ async fn every_way_in(urls: Urls, database: Option<&Path>) {
         [Some(clinic.folder.path()), database].into_iter().flatten().map(Path::to_owned).collect();
     let everything: Vec<&Path> = everything.iter().map(PathBuf::as_path).collect();
     // While it runs, with its journal; then killed; then after a start that has read the journal.
-    nothing_is_found(&everything);
+    nothing_is_found(&everything, &clinic.secrets, &clinic.path("keys"));
     clinic.server.take().unwrap().kill();
-    nothing_is_found(&everything);
+    nothing_is_found(&everything, &clinic.secrets, &clinic.path("keys"));
     clinic.start();
-    nothing_is_found(&everything);
+    nothing_is_found(&everything, &clinic.secrets, &clinic.path("keys"));
     assert!(is_found(&everything, SPECIALTY), "the search finds nothing at all");
     let log = std::fs::read_to_string(clinic.path("server.log")).unwrap();
     assert!(log.contains("/consultations/{id}/transcript"), "the log was not talkative");

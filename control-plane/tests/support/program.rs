@@ -86,7 +86,8 @@ impl Drop for Server {
 /// A browser that is signed in.
 pub(crate) struct Browser {
     http: reqwest::Client,
-    cookie: String,
+    /// `name=secret`; empty before the sign-in.
+    pub(crate) cookie: String,
     pub(crate) csrf: String,
 }
 
