@@ -87,6 +87,13 @@ bench-media: ## forwarding beside Janus and a bare relay -> bench-results/media.
 	config/dev/two-networks.sh config/dev/bench-media.sh $(TARGET)/release/loadgen
 	$(TARGET)/release/mediareport
 
+.PHONY: bench-hostile
+bench-hostile: ## calls beside 200 000 junk datagrams a second for a minute -> bench-results/hostile.json
+	@config/dev/need.sh bench
+	cargo build --release --package benches --bin loadgen --bin mediahost
+	mkdir -p bench-results
+	config/dev/two-networks.sh config/dev/bench-hostile.sh $(TARGET)/release/loadgen
+
 .PHONY: bench-trust
 bench-trust: need-test web ## audit entries, sealed reads, a new master key, sign-ins on both engines -> bench-results/trust.json
 	cargo build --release --package control-plane --package benches --bin auscult --bin trust

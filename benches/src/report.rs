@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::loadgen::junk::Flooded;
 use crate::loadgen::quantiles::Percentiles;
 
 /// One scenario on one system.
@@ -25,6 +26,9 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub inside_us: Option<Percentiles>,
     pub rss_mb: f64,
+    /// Of runs with strangers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub junk: Option<Flooded>,
 }
 
 /// In the order in which they are drawn.
@@ -138,6 +142,7 @@ mod tests {
             latency_us: Percentiles { p50: 90.0, p99: 800.0, p999: 2000.0 },
             inside_us: None,
             rss_mb: 30.0,
+            junk: None,
         }
     }
 

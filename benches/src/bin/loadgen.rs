@@ -3,19 +3,21 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use benches::loadgen::driver::{Driver, Note, Order};
+use benches::loadgen::junk::Flood;
 use benches::loadgen::outcome::Outcome;
 use benches::loadgen::process;
 use benches::loadgen::scenario::{Arrivals, Scenario};
 use benches::loadgen::system::host::Host;
 use benches::loadgen::system::janus::Janus;
-use benches::loadgen::system::{Place, System};
+use benches::loadgen::system::{Place, System, Tell};
 use benches::report::{self, Row};
 use clap::{Parser, ValueEnum};
 use tokio::sync::mpsc;
@@ -33,6 +35,17 @@ enum Kind {
     Auscult,
     Janus,
     Floor,
+}
+
+impl Kind {
+    /// In rows.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auscult => "auscult",
+            Self::Janus => "janus",
+            Self::Floor => "floor",
+        }
+    }
 }
 
 #[derive(Parser)]
@@ -68,6 +81,9 @@ struct Arguments {
     /// Words before the command line of the system under test, `nsenter` into its network for one.
     #[arg(long, default_value = "")]
     launcher: String,
+    /// Junk datagrams per second from strangers while the measurement lasts.
+    #[arg(long, default_value_t = 0)]
+    junk: u32,
     /// Of the phases between participants.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -122,10 +138,17 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
 
     let delays = system.delays().await?;
     fleet.order(|| Order::Begin)?;
+    let rss_before = process::rss_mb(pid)?;
+    let targets = fleet.ports.iter().copied().collect();
+    let flood = (arguments.junk > 0).then(|| Flood::start(targets, arguments.junk)).transpose()?;
     let (started, cpu_before) = (Instant::now(), process::cpu(pid)?);
     fleet.signal_for(Duration::from_secs_f64(arguments.seconds)).await?;
     let (seconds, cpu) = (started.elapsed().as_secs_f64(), process::cpu(pid)?.saturating_sub(cpu_before));
     let rss_mb = process::rss_mb(pid)?;
+    let mut junk = flood.map(Flood::end).transpose()?;
+    if let Some(junk) = &mut junk {
+        junk.rss_growth_mb = round(rss_mb - rss_before);
+    }
     let inside_us = system.delays().await?.since(&delays);
     fleet.order(|| Order::End)?;
     let outcome = fleet.outcome().await?;
@@ -148,12 +171,7 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
     );
     Ok(Row {
         scenario: scenario.name.to_owned(),
-        system: match kind {
-            Kind::Auscult => "auscult",
-            Kind::Janus => "janus",
-            Kind::Floor => "floor",
-        }
-        .to_owned(),
+        system: kind.name().to_owned(),
         rooms: scenario.rooms(),
         participants: scenario.participants(),
         forwarded_pps: (tally.delivered as f64 / seconds).round(),
@@ -164,6 +182,7 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
         latency_us: outcome.latencies.percentiles(),
         inside_us,
         rss_mb: round(rss_mb),
+        junk,
     })
 }
 
@@ -176,9 +195,11 @@ struct Fleet {
     system: Arc<System>,
     orders: Vec<std::sync::mpsc::SyncSender<Order>>,
     notes: mpsc::Receiver<Note>,
-    signalling: JoinSet<Result<()>>,
+    signalling: JoinSet<Result<Vec<SocketAddr>>>,
     threads: Vec<std::thread::JoinHandle<Result<()>>>,
     ready: usize,
+    /// Media ports of the system under test, as its answers name them.
+    ports: BTreeSet<SocketAddr>,
     outcomes: Vec<Outcome>,
 }
 
@@ -207,7 +228,8 @@ impl Fleet {
             threads.push(std::thread::Builder::new().name(name).spawn(move || driver.run())?);
         }
         let (signalling, outcomes) = (JoinSet::new(), Vec::new());
-        Ok(Self { system, orders, notes, signalling, threads, ready: 0, outcomes })
+        let ports = BTreeSet::new();
+        Ok(Self { system, orders, notes, signalling, threads, ready: 0, ports, outcomes })
     }
 
     fn order(&self, order: impl Fn() -> Order) -> Result<()> {
@@ -255,18 +277,24 @@ impl Fleet {
     /// Handles one note, or one finished request.
     async fn step(&mut self) -> Result<()> {
         tokio::select! {
-            Some(done) = self.signalling.join_next(), if !self.signalling.is_empty() => done?,
+            Some(done) = self.signalling.join_next(), if !self.signalling.is_empty() => {
+                self.ports.extend(done??);
+                Ok(())
+            }
             note = self.notes.recv() => {
                 match note.context("the drivers have ended")? {
                     Note::Ask(driver, ask) => {
                         let (system, driver) = (Arc::clone(&self.system), self.orders[usize::from(driver)].clone());
                         self.signalling.spawn(async move {
+                            let mut ports = Vec::new();
                             for tell in system.handle(ask).await? {
+                                let (Tell::Answer { sdp, .. } | Tell::Offer { sdp, .. }) = &tell;
+                                ports.extend(sdp.lines().filter_map(udp_candidate));
                                 if driver.send(Order::Tell(tell)).is_err() {
                                     bail!("a driver has ended");
                                 }
                             }
-                            Ok(())
+                            Ok(ports)
                         });
                     }
                     Note::Ready(_) => self.ready += 1,
@@ -276,4 +304,12 @@ impl Fleet {
             }
         }
     }
+}
+
+/// `a=candidate:<foundation> <component> udp <priority> <address> <port> …` (RFC 8839 §5.1).
+fn udp_candidate(line: &str) -> Option<SocketAddr> {
+    let fields: Vec<&str> = line.strip_prefix("a=candidate:")?.split(' ').collect();
+    let [_, _, transport, _, address, port, ..] = *fields else { return None };
+    let address = SocketAddr::new(address.parse().ok()?, port.parse().ok()?);
+    transport.eq_ignore_ascii_case("udp").then_some(address)
 }

@@ -7,6 +7,7 @@
 
 pub mod delays;
 pub mod driver;
+pub mod junk;
 pub mod ledger;
 pub mod media;
 pub mod outcome;
