@@ -13,6 +13,7 @@ import { frame } from "../src/locales/en/frame";
 import { session } from "../src/locales/en/session";
 import { settings } from "../src/locales/en/settings";
 import { type OpenBrowser, openChromium } from "./support/browser";
+import { downloadedBy } from "./support/download";
 import { watchPage } from "./support/evidence";
 import { look } from "./support/look";
 import { MailServer } from "./support/mail";
@@ -157,6 +158,8 @@ it("signs a patient up, who confirms the address by mail", async () => {
 it("lets somebody choose a new password who forgot the old one", async () => {
   await signOut(ADA.name);
   await page.getByRole("link", { name: session.forgotten }).click();
+  // The page that is left has a field of the same name.
+  await heading(page, account.forgotTitle).waitFor();
   await field(page, session.email).fill(ADA.email);
   await look(page, "forgot-password");
   await button(page, account.forgot).click();
@@ -171,8 +174,9 @@ it("lets somebody choose a new password who forgot the old one", async () => {
   await look(page, "sign-in-refused");
   await typePassword(page, ADA.email, NEW_PASSWORD);
   await accountMenu(page, ADA.name).waitFor();
-  const told = mail.mails.filter(({ text }) => text.includes("Subject: Your password was changed"));
-  expect(told.map(({ to }) => to)).toEqual([ADA.email]);
+  const told = () => mail.mails.filter(({ text }) => text.includes("Subject: Your password was changed"));
+  await until("a mail about the change", () => told().length > 0);
+  expect(told().map(({ to }) => to)).toEqual([ADA.email]);
 });
 
 it("sets an authenticator app up", async () => {
@@ -233,10 +237,10 @@ it("lists devices and logs all of them out within a second", async () => {
   await look(page, "security");
   await button(page, settings.devicesEndAll).click();
   const confirm = page.getByRole("dialog").getByRole("button", { name: settings.devicesEndAll });
-  const signedOut = other.waitForURL("**/signin*", { timeout: 5_000 }).then(() => Date.now());
   const pressedAt = Date.now();
-  await confirm.click();
-  expect((await signedOut) - pressedAt).toBeLessThanOrEqual(1_000);
+  const [signedOutAt] = await Promise.all([other.waitForURL("**/signin*").then(() => Date.now()), confirm.click()]);
+  process.stdout.write(`the other device was out after ${signedOutAt - pressedAt} ms\n`);
+  expect(signedOutAt - pressedAt).toBeLessThanOrEqual(1_000);
   await page.waitForURL("**/signin*");
   await look(other, "signed-out");
   await context.close();
@@ -269,9 +273,8 @@ it("changes the name and the picture beside it", async () => {
 it("hands everything out and erases the account, after asking who it is", async () => {
   await page.goto(`${server.url}/settings/privacy`);
   await look(page, "privacy");
-  const download = page.waitForEvent("download");
-  await button(page, settings.export).click();
-  const data = JSON.parse(readFileSync(await (await download).path(), "utf8")) as { account: { user: { name: string } } };
+  const file = await downloadedBy(page, () => button(page, settings.export).click());
+  const data = JSON.parse(readFileSync(await file.path(), "utf8")) as { account: { user: { name: string } } };
   expect(data.account.user.name).toBe("Ada King");
 
   await button(page, settings.erase).click();

@@ -6,6 +6,7 @@ import type { Download, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { trail } from "../src/locales/en/trail";
 import { button, type Clinic, field, judge, openClinic, proveIdentity } from "./support/clinic";
+import { downloadedBy } from "./support/download";
 import { Person } from "./support/person";
 import { BINARY } from "./support/server";
 import { until } from "./support/until";
@@ -62,10 +63,9 @@ it("the trail proves one entry in the browser, and the proof holds on another ma
   await button(page, new RegExp(trail.proven)).first().click();
   await page.getByTestId("audit-proof").getByText(trail.proofGoodTitle).waitFor();
   await judge(page, "audit-proof");
-  const saved = page.waitForEvent("download");
-  await button(page, trail.proofDownload).click();
-  expect(await checked(await saved, (text) => text)).toBe(0);
-  expect(await checked(await saved, (text) => text.replace("break_glass.open", "break_glass.end"))).toBe(1);
+  const file = await downloadedBy(page, () => button(page, trail.proofDownload).click());
+  expect(await checked(file, (text) => text)).toBe(0);
+  expect(await checked(file, (text) => text.replace("break_glass.open", "break_glass.end"))).toBe(1);
 });
 
 it("the trail is exported to a file that the command line checks, and one changed letter is found", async () => {
@@ -73,16 +73,15 @@ it("the trail is exported to a file that the command line checks, and one change
   const page = ruth.page;
   await page.goto(`${server.url}/admin/audit?period=all`);
   server.forgetProofs();
-  const saved = page.waitForEvent("download");
-  await button(page, trail.exportJson).click();
-  await proveIdentity(page, ruth.password);
-  const file = await saved;
+  const file = await downloadedBy(page, async () => {
+    await button(page, trail.exportJson).click();
+    await proveIdentity(page, ruth.password);
+  });
   expect(file.suggestedFilename()).toBe(trail.exportFile("ndjson"));
   expect(await checked(file, (text) => text)).toBe(0);
   expect(await checked(file, (text) => text.replace('"break_glass.open"', '"break_glass.end"'))).toBe(1);
-  const csv = page.waitForEvent("download");
-  await button(page, trail.exportCsv).click();
-  const lines = readFileSync(await (await csv).path(), "utf8").trim().split("\n");
+  const csv = await downloadedBy(page, () => button(page, trail.exportCsv).click());
+  const lines = readFileSync(await csv.path(), "utf8").trim().split("\n");
   expect(lines.filter((line) => line.includes("audit.export")), "both exports are in it").toHaveLength(2);
 });
 

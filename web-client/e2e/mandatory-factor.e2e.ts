@@ -7,6 +7,7 @@ import { session } from "../src/locales/en/session";
 import { settings } from "../src/locales/en/settings";
 import { type OpenBrowser, openChromium } from "./support/browser";
 import { button, field, heading, judge, typePassword } from "./support/clinic";
+import { downloadedBy } from "./support/download";
 import { Person } from "./support/person";
 import { type Account, Server } from "./support/server";
 import { codeOf } from "./support/totp";
@@ -39,9 +40,8 @@ it("a doctor without one sets an authenticator app up before anything else, keep
   await button(page, settings.totpConfirm).click();
   await heading(page, settings.recoveryTitle).waitFor();
   await judge(page, "factor-codes");
-  const saved = page.waitForEvent("download");
-  await button(page, settings.recoveryDownload).click();
-  expect((await saved).suggestedFilename()).toMatch(/\.txt$/);
+  const saved = await downloadedBy(page, () => button(page, settings.recoveryDownload).click());
+  expect(saved.suggestedFilename()).toMatch(/\.txt$/);
   await button(page, settings.recoveryKept).click();
   await page.getByText(settings.recoveryLeft(10)).waitFor();
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { addAuthenticator } from "./support/authenticator";
 import { violations } from "./support/axe";
 import { type OpenBrowser, openChromium } from "./support/browser";
+import { downloadedBy } from "./support/download";
 import { look } from "./support/look";
 import { Provider } from "./support/provider";
 import { Server } from "./support/server";
@@ -73,9 +74,7 @@ it("proves once more who somebody without a password is, and so does a passkey",
   await page.getByRole("link", { name: "Continue as Ada" }).click();
   await page.waitForURL(`${server.named}/settings/privacy`);
   await page.getByText(settings.confirmedElsewhere).first().waitFor();
-  const file = page.waitForEvent("download");
-  await ask.click();
-  await file;
+  await downloadedBy(page, () => ask.click());
 
   await page.goto(`${server.named}/settings/security`);
   await page.getByRole("button", { name: settings.passkeyAdd }).click();
