@@ -39,6 +39,14 @@ impl Demand {
         layer.and_then(|layer| *self.rates.get(layer)).unwrap_or(0) * OVERHEAD / 100
     }
 
+    /// The same, without the swings above an encoding's limit: after each keyframe a layer seems to cost half as much
+    /// again, and would be left because of it.
+    fn sustained_cost(&self, layer: Option<Layer>) -> u64 {
+        let limit =
+            layer.filter(|layer| *layer > Layer::Low).map(|layer| layer.nominal_bitrate() * OVERHEAD / 100);
+        self.cost(layer).min(limit.unwrap_or(u64::MAX))
+    }
+
     fn arriving(&self) -> impl Iterator<Item = Layer> {
         Layer::ALL.into_iter().filter(|layer| self.rates.get(*layer).is_some())
     }
@@ -165,8 +173,10 @@ fn rise(budget: u64, pictures: &mut [Picture<'_>]) -> Option<u64> {
                 if next.is_none() || (demand.source == Source::Screen) != screens {
                     continue;
                 }
-                let needed = total - demand.cost(picture.layer) + demand.cost(next);
-                let margin = if next > demand.current { RISE_MARGIN } else { 100 };
+                let rises = next > demand.current;
+                let cost = if rises { demand.cost(next) } else { demand.sustained_cost(next) };
+                let needed = total - demand.cost(picture.layer) + cost;
+                let margin = if rises { RISE_MARGIN } else { 100 };
                 if needed * margin / 100 <= budget {
                     picture.layer = next;
                     rising = true;
@@ -217,6 +227,14 @@ mod tests {
             assert_eq!(layers(estimate, &from_low), [rises_to], "{estimate}");
             assert_eq!(layers(estimate, &from_high), [stays_at], "{estimate}");
         }
+    }
+
+    #[test]
+    fn a_layer_is_not_left_because_its_keyframe_was_large() {
+        let mut large = camera(Some(High), Some(High));
+        *large.rates.get_mut(High) = Some(2_700_000);
+        assert_eq!(layers(2_400_000, &[large]), [Some(High)]);
+        assert_eq!(layers(1_900_000, &[large]), [Some(Middle)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The way to one participant: what it carries, and which layers go over it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::bwe::Bitrate;
 use str0m::media::Mid;
@@ -15,13 +15,43 @@ pub(super) const INITIAL_ESTIMATE: u64 = 1_000_000;
 /// A browser without transport-wide feedback gives no estimate; then this, bit/s.
 const UNKNOWN_ESTIMATE: u64 = 3_000_000;
 
+/// For repairs, per picture: the defaults of str0m.
+const RTX_PACKETS: usize = 1024;
+const RTX_AGE: Duration = Duration::from_secs(3);
+const RTX_SHARE: f32 = 0.15;
+
+/// Wanting more for this long has the estimator start anew.
+const STARVED: Duration = Duration::from_secs(4);
+
 #[derive(Default)]
 pub(super) struct Downlink {
     /// Bit/s, of the congestion controller.
     pub(super) estimate: Option<u64>,
     scarcity: Scarcity,
+    hunger: Hunger,
     /// Minimum and desired bit/s as last told to the estimator.
     told: (u64, u64),
+}
+
+/// Since when more has been wanted than the estimate allows.
+#[derive(Default)]
+struct Hunger {
+    since: Option<Instant>,
+}
+
+impl Hunger {
+    /// True each time that it has lasted for [`STARVED`].
+    fn has_lasted(&mut self, now: Instant, hungry: bool) -> bool {
+        if !hungry {
+            self.since = None;
+            return false;
+        }
+        let has_lasted = now.duration_since(*self.since.get_or_insert(now)) >= STARVED;
+        if has_lasted {
+            self.since = Some(now);
+        }
+        has_lasted
+    }
 }
 
 /// A layer that a viewer now needs a keyframe of.
@@ -37,16 +67,44 @@ impl Session {
         let allocation = allocate(estimate, audio as u64, &pictures, scarcity.has_lasted(now));
         scarcity.observe(now, allocation.scarce);
         let mut wanted = Vec::new();
-        for ((mid, _), layer) in demands.iter().zip(&allocation.layers) {
+        let mut overtaxed = Vec::new();
+        for ((mid, demand), layer) in demands.iter().zip(&allocation.layers) {
             let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == *mid) else {
                 continue;
             };
+            let shown = forward.shown_or_target();
             if forward.aim(now, *layer) {
                 wanted.extend(forward.track.zip(*layer));
+                if *layer < shown && shown <= demand.wanted {
+                    overtaxed.push(*mid);
+                }
             }
         }
+        for mid in overtaxed {
+            self.forget_sent(mid);
+        }
         self.tell_estimator(&allocation);
+        self.look_for_more(now, &allocation);
         wanted
+    }
+
+    /// What was sent of the picture so far is not sent again: the network lost it because it was too much, and repairs of
+    /// a layer that ends would keep the keyframe of the next one waiting.
+    fn forget_sent(&mut self, mid: Mid) {
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
+        }
+        self.drain();
+    }
+
+    /// Starts the estimator anew, which probes at once. After losses it may hold its value for long (20 s were seen) and does not
+    /// probe meanwhile, though the network carries more again.
+    fn look_for_more(&mut self, now: Instant, allocation: &Allocation) {
+        let Some(estimate) = self.downlink.estimate else { return };
+        if self.downlink.hunger.has_lasted(now, allocation.minimum > estimate) {
+            self.rtc.bwe().reset(Bitrate::bps(estimate));
+            self.drain();
+        }
     }
 
     fn tell_estimator(&mut self, allocation: &Allocation) {
@@ -55,5 +113,24 @@ impl Session {
             self.rtc.bwe().set_bitrate(Bitrate::bps(told.0), Bitrate::bps(told.1));
             self.drain();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hunger_is_reported_every_four_seconds_and_forgotten_when_it_ends() {
+        let start = Instant::now();
+        let mut hunger = Hunger::default();
+        let mut reported = |ms: std::ops::Range<u64>, hungry: bool| -> Vec<u64> {
+            ms.step_by(500)
+                .filter(|ms| hunger.has_lasted(start + Duration::from_millis(*ms), hungry))
+                .collect()
+        };
+        assert_eq!(reported(0..10_000, true), [4_000, 8_000]);
+        assert_eq!(reported(10_000..11_000, false), [0_u64; 0]);
+        assert_eq!(reported(11_000..16_000, true), [15_000]);
     }
 }

@@ -14,6 +14,8 @@ const STALE: Duration = Duration::from_millis(500);
 struct Shown {
     layer: Layer,
     at: Instant,
+    /// Nothing more of its stream is sent: a keyframe of a lower layer is on its way.
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -72,7 +74,12 @@ impl Selector {
         starts_keyframe: bool,
     ) -> Admission {
         let Some(target) = self.target else { return Admission::Skip };
-        if !continues {
+        // Browsers make the keyframes of all layers at once and send the largest first. Passing on that of the layer that
+        // is to end would take the network, which is too slow for it already, for a second.
+        if continues && layer > target && starts_keyframe {
+            self.shown.iter_mut().for_each(|shown| shown.ended = true);
+        }
+        if !continues || self.shown.as_ref().is_some_and(|shown| shown.ended) {
             let stale = self.shown.as_ref().is_none_or(|shown| now.duration_since(shown.at) > STALE);
             if layer > target || (layer < target && !stale) {
                 return Admission::Skip;
@@ -81,7 +88,7 @@ impl Selector {
                 return if layer == target { Admission::NeedsKeyframe } else { Admission::Skip };
             }
         }
-        self.shown = Some(Shown { layer, at: now });
+        self.shown = Some(Shown { layer, at: now, ended: false });
         Admission::Send
     }
 }
@@ -105,6 +112,36 @@ mod tests {
         assert_eq!(selector.admit(now, Low, false, true), Send);
         assert_eq!(selector.shown(), Some(Low));
         assert_eq!(selector.admit(now, High, false, true), Skip, "a late packet of the old layer");
+    }
+
+    #[test]
+    fn on_the_way_down_the_keyframe_of_the_better_layer_is_left_out_and_ends_it() {
+        let now = Instant::now();
+        let mut selector = Selector::default();
+        selector.aim(now, Some(High));
+        selector.admit(now, High, false, true);
+        selector.aim(now, Some(Middle));
+        assert_eq!(selector.admit(now, High, true, false), Send);
+        assert_eq!(selector.admit(now, High, true, true), Skip);
+        assert_eq!(selector.admit(now, High, true, false), Skip, "the rest of that keyframe");
+        assert_eq!(selector.admit(now, Low, false, true), Skip, "not the one that is aimed at");
+        assert_eq!(selector.admit(now, Middle, false, true), Send);
+        assert_eq!(selector.admit(now, Middle, true, false), Send);
+    }
+
+    #[test]
+    fn a_layer_that_was_ended_goes_on_with_a_keyframe_only() {
+        let start = Instant::now();
+        let later = start + UP_DWELL;
+        let mut selector = Selector::default();
+        selector.aim(start, Some(High));
+        selector.admit(start, High, false, true);
+        selector.aim(start, Some(Middle));
+        selector.admit(start, High, true, true);
+        selector.aim(start, Some(High));
+        assert!(selector.aim(later, Some(High)));
+        assert_eq!(selector.admit(later, High, true, false), NeedsKeyframe);
+        assert_eq!(selector.admit(later, High, true, true), Send);
     }
 
     #[test]

@@ -35,6 +35,7 @@ export class Server {
 
   private constructor(
     readonly port: number,
+    readonly mediaPort: number,
     private readonly env: Record<string, string>,
     private readonly args: string[],
   ) {}
@@ -55,7 +56,7 @@ export class Server {
       }),
       ...options.env,
     };
-    const server = new Server(port, env, ["serve", ...(options.empty ? [] : ["--demo"])]);
+    const server = new Server(port, mediaPort, env, ["serve", ...(options.empty ? [] : ["--demo"])]);
     watchLog(() => server.log);
     await server.launch();
     return server;

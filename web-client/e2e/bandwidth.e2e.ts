@@ -1,0 +1,99 @@
+/** A viewer behind a bottleneck: the picture follows what the network carries, its decoder never stumbles, and the sound
+ *  goes on. How fast and how smoothly also depends on a machine that encodes and decodes everything, so the bars here are
+ *  wide; what was measured is printed. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { joinBoth, openScene, type Scene } from "./support/call";
+import { Link, OPEN } from "./support/link";
+import { type Sample, samplesOf, startSampling } from "./support/reception";
+import { testid } from "./support/tab";
+import { pause, until } from "./support/until";
+
+const RELAY = "127.0.0.2";
+const WIDE = { ...OPEN, bitsPerSecond: 4_000_000, queueMs: 200, delayMs: 20 };
+const NARROW = { ...WIDE, bitsPerSecond: 1_000_000 };
+/** Lines of the film; the layers below have half and a quarter of them. */
+const BEST = 540;
+/** How long each state lasts once it is reached. */
+const STEADY_MS = 6_000;
+/** Frames that may be between the network and the decoder at any moment. */
+const IN_FLIGHT = 10;
+
+let folder: string;
+let scene: Scene;
+let link: Link;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "auscult-film-"));
+  scene = await openScene({
+    env: { AUSCULT_MEDIA__PUBLIC_ADDRESSES: `["${RELAY}"]` },
+    cameras: { doctor: film("film", BEST), patient: film("still", 180) },
+  });
+  link = await Link.open(RELAY, { address: "127.0.0.1", port: scene.server.mediaPort });
+  [link.up.path, link.down.path] = [{ ...OPEN, delayMs: 20 }, WIDE];
+  await link.lead(scene.patient.page);
+  await joinBoth(scene, { captions: false });
+  await scene.patient.page.click(testid("btn-camera"));
+  await startSampling(scene.patient.page);
+});
+afterAll(async () => {
+  await scene?.close();
+  link?.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** A camera that needs all the bits that its encoder may spend. */
+function film(name: string, lines: number): string {
+  const file = join(folder, `${name}.y4m`);
+  const picture = `testsrc2=size=${(lines * 16) / 9}x${lines}:rate=30,noise=alls=6:allf=t`;
+  execFileSync("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", picture, "-t", "3", "-pix_fmt", "yuv420p", file]);
+  return file;
+}
+
+const last = async (): Promise<Sample> => {
+  const sample = (await samplesOf(scene.patient.page)).at(-1);
+  if (!sample) throw new Error("no sample yet");
+  return sample;
+};
+/** Waits until the picture has so many lines; gives the milliseconds from `since` to the first sample that says so. */
+async function shown(what: string, are: (lines: number) => boolean, since: number): Promise<number> {
+  await until(what, async () => are((await last()).lines), { within: 40_000, every: 100 });
+  const first = (await samplesOf(scene.patient.page)).find(({ at, lines }) => at > since && are(lines));
+  return (first?.at ?? Number.NaN) - since;
+}
+
+it("follows a step from 4 to 1 and back to 4 Mbit/s without an undecodable frame, and never pauses the sound", async () => {
+  await shown("the best picture", (lines) => lines === BEST, Date.now());
+  await pause(STEADY_MS);
+  const narrowed = Date.now();
+  link.down.path = NARROW;
+  const down = await shown("a smaller picture", (lines) => lines < BEST, narrowed);
+  await pause(STEADY_MS);
+  const widened = Date.now();
+  link.down.path = WIDE;
+  const up = await shown("the best picture again", (lines) => lines === BEST, widened);
+  await pause(STEADY_MS);
+
+  const samples = await samplesOf(scene.patient.page);
+  const [first, end] = [samples[0], samples.at(-1)];
+  if (!first || !end) throw new Error("no samples");
+  const frozen = (end.totalFreezesDuration - first.totalFreezesDuration) / ((end.at - first.at) / 1_000);
+  const concealed = (end.concealedSamples - first.concealedSamples) / (end.samples - first.samples);
+  const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+  process.stdout.write(
+    `4 → 1 Mbit/s: smaller picture after ${down} ms; 1 → 4 Mbit/s: best picture after ${up} ms; ` +
+      `frozen ${percent(frozen)}, sound concealed ${percent(concealed)}, ` +
+      `frames dropped ${end.framesDropped - first.framesDropped} of ${end.framesReceived - first.framesReceived}\n`,
+  );
+  expect(end.remote, "nothing went another way").toBe(RELAY);
+  expect(link.down.overflowed, "the bottleneck was one").toBeGreaterThan(0);
+  // A decoder that cannot go on asks for a keyframe; the frames that it gets it decodes, or skips for a later one.
+  expect(end.pliCount - first.pliCount, "decoder's cries for help").toBe(0);
+  expect(end.framesReceived - end.framesDecoded - end.framesDropped).toBeLessThanOrEqual(IN_FLIGHT);
+  expect(down).toBeLessThan(5_000);
+  const silences = samples.filter((sample, i) => (samples[i + 10]?.audioPackets ?? Infinity) <= sample.audioPackets);
+  expect(silences.map(({ at }) => at - first.at), "a second without sound").toEqual([]);
+  expect(concealed).toBeLessThan(0.03);
+});
