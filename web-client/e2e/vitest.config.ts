@@ -6,8 +6,8 @@ export default defineConfig(({ mode }) => ({
   root: fileURLToPath(new URL(".", import.meta.url)),
   test: {
     environment: "node",
-    // `--mode measure` and `--mode screenshot` run those scripts instead of the tests.
-    include: [mode === "measure" || mode === "screenshot" ? `${mode}.ts` : "**/*.e2e.ts"],
+    // `--mode measure` and so on run those scripts instead of the tests.
+    include: [["measure", "screenshot", "bandwidth"].includes(mode) ? `${mode}.ts` : "**/*.e2e.ts"],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -1,6 +1,6 @@
 /** A viewer behind a bottleneck: the picture follows what the network carries, its decoder never stumbles, and the sound
  *  goes on. How fast and how smoothly also depends on a machine that encodes and decodes everything, so the bars here are
- *  wide; what was measured is printed. */
+ *  wide; what was measured is printed. Run by `make measure-bandwidth`. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
