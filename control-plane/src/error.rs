@@ -66,6 +66,9 @@ pub enum ApiError {
     /// Nothing was changed.
     #[error("{0}; nothing was changed, tell the administrator")]
     Storage(StoreError),
+    /// Nobody can say whether it was changed.
+    #[error("{0}; look whether it was kept before you try again, and tell the administrator")]
+    Unsure(StoreError),
 }
 
 impl ApiError {
@@ -92,7 +95,7 @@ impl ApiError {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
             Self::Damaged(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
-            Self::Unavailable | Self::Draining | Self::Storage(_) => {
+            Self::Unavailable | Self::Draining | Self::Storage(_) | Self::Unsure(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
             }
         }
@@ -118,6 +121,10 @@ impl IntoResponse for ApiError {
                 tracing::error!(%error, "a sealed record does not open");
                 None
             }
+            Self::Storage(error) | Self::Unsure(error) => {
+                tracing::error!(%error, "a write was refused");
+                None
+            }
             Self::Invalid(fields) => Some(fields),
             _ => None,
         };
@@ -131,7 +138,8 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound | StoreError::Erased => Self::NotFound,
             StoreError::Conflict => Self::Conflict("changed by someone else meanwhile, reload"),
-            StoreError::DiskFull | StoreError::DiskFailed => Self::Storage(error),
+            StoreError::DiskFull | StoreError::Unreachable => Self::Storage(error),
+            StoreError::DiskFailed | StoreError::Unsure => Self::Unsure(error),
             StoreError::Crypto(error @ CryptoError::DoesNotOpen) => Self::Damaged(error),
             StoreError::Crypto(CryptoError::Unavailable)
             | StoreError::Busy

@@ -114,6 +114,12 @@ pub enum StoreError {
     /// Nothing was changed.
     #[error("the database is busy")]
     Busy,
+    /// PostgreSQL ended the connection, or failed at work of its own. Nothing was changed.
+    #[error("the database cannot be reached or has failed")]
+    Unreachable,
+    /// PostgreSQL was lost during a commit: it may have been kept or not.
+    #[error("the database was lost while it kept this")]
+    Unsure,
     /// The list of erased people outside the database.
     #[error("list of erasures: {0}")]
     Erasures(#[from] LedgerError),
@@ -129,6 +135,10 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict,
             sqlx::Error::Database(database) if is_full(database.code().as_deref()) => Self::DiskFull,
+            _ if is_lost(&error) => {
+                tracing::error!(%error, "the database does not answer");
+                Self::Unreachable
+            }
             _ => Self::Database(error),
         }
     }
@@ -142,6 +152,19 @@ fn is_full(code: Option<&str>) -> bool {
 /// `SQLITE_IOERR` in any of its kinds. (PostgreSQL panics and recovers by itself when a write to its log fails.)
 fn is_io_error(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(database) if database.code().as_deref().and_then(primary) == Some(10))
+}
+
+/// Whether PostgreSQL is gone, going or out of order, by the classes of its codes: connection (08), resources (53: a full
+/// disk among them), an operator's or a crash's doing (57P), its system (58). It panics and recovers by itself when its
+/// log cannot be written, and ends every connection.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            code.len() == 5 && ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+        }),
+        _ => false,
+    }
 }
 
 /// The primary part of an SQLite result code.
@@ -293,6 +316,10 @@ impl Tx {
                 tracing::error!(%error, "a commit did not reach the disk");
                 store.failed.cancel();
                 return StoreError::DiskFailed;
+            }
+            if is_lost(&error) {
+                tracing::error!(%error, "the database was lost during a commit");
+                return StoreError::Unsure;
             }
             StoreError::from(error)
         })?;

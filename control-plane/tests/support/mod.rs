@@ -5,6 +5,8 @@ pub(crate) mod authenticator;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod events;
+pub(crate) mod failing_disk;
+pub(crate) mod ledger;
 pub(crate) mod many_keys;
 pub(crate) mod oidc;
 pub(crate) mod program;
