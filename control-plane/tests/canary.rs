@@ -41,7 +41,10 @@ const WORDS: &str = "the florbinax started hurting";
 const GUEST: &str = "Ottoline Kraspendle";
 const MALFORMED: &str = "half a gwendolquax";
 const EMERGENCY: &str = "Unconscious beside a plimbertrone";
-const CANARIES: [&str; 9] = [NAME, EMAIL, STRANGER, PASSWORD, REASON, WORDS, GUEST, MALFORMED, EMERGENCY];
+/// What the doctor calls the guest.
+const LABEL: &str = "Her vaxbeekling sister";
+const CANARIES: [&str; 10] =
+    [NAME, EMAIL, STRANGER, PASSWORD, REASON, WORDS, GUEST, MALFORMED, EMERGENCY, LABEL];
 /// Is kept as it is, so it has to be found: a search that finds nothing would prove nothing.
 const SPECIALTY: &str = "Plimsology";
 
@@ -235,7 +238,7 @@ impl Clinic {
         }
         let view = self.send(patient, None, &path, 200).await;
         assert_eq!((&view["reason"], &view["patient"]["name"]), (&json!(REASON), &json!(NAME)));
-        let body = json!({"label": "interpreter"});
+        let body = json!({"label": LABEL});
         let invite = self.send(doctor, Some(body), &format!("{path}/invites"), 201).await;
         self.secrets.push(("invitation", invite["secret"].as_str().unwrap().to_owned()));
         let body = json!({"secret": invite["secret"], "name": GUEST});

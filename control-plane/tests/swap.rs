@@ -5,18 +5,25 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::io::Cursor;
+
+use axum::http::Method;
 use control_plane::crypto::CryptoError;
 use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::transcript::{EntryState, NewCaption};
 use control_plane::domain::user::Role;
 use control_plane::ids::{TenantId, UserId};
 use control_plane::store::{NewUser, StoreError};
+use image::{ImageFormat, RgbImage};
 use media_server::transcription::CaptionText;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AnyPool, AssertSqlSafe, Row as _};
 use support::{Client, PASSWORD, TestApp};
 
 const SECOND: &str = "second.example";
+const UNVERIFIED: &str = "new@example.org";
+const COLUMNS: &str = include_str!("fixtures/columns.txt");
 
 /// Where a sealed value stands.
 #[derive(Clone, PartialEq)]
@@ -49,6 +56,8 @@ impl Place {
 enum Reader {
     Page(Client, String),
     Authenticator(TenantId, UserId),
+    /// By its secret.
+    Invitation(TenantId, String),
 }
 
 impl Reader {
@@ -56,10 +65,19 @@ impl Reader {
     async fn opens(&self, app: &TestApp) -> bool {
         match self {
             Self::Page(client, path) => {
-                let reply = client.get(path).await;
-                let refused = reply.status == 500 && reply.code() == "internal";
-                assert!(refused || reply.status == 200, "{}", reply.text);
+                let (status, _, body) = client.fetch(path).await;
+                let view: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let refused = status == 500 && view["error"]["code"] == "internal";
+                assert!(refused || status == 200, "{path}: {view}");
                 !refused
+            }
+            Self::Invitation(tenant, secret) => {
+                let mut tx = app.app.store.begin(*tenant).await.unwrap();
+                match tx.use_invite(secret, app.app.clock.now()).await {
+                    Ok(_) => true,
+                    Err(StoreError::Crypto(CryptoError::DoesNotOpen)) => false,
+                    Err(error) => panic!("{error}"),
+                }
             }
             Self::Authenticator(tenant, user) => {
                 match app.app.store.begin(*tenant).await.unwrap().totp(*user).await {
@@ -90,9 +108,12 @@ impl Clinics {
             (second, SECOND, &["eve@example.org"]),
         ] {
             let doctor = clinics.person(tenant, host, "doc@example.org", Role::Doctor).await;
+            let admin = clinics.person(tenant, host, "adm@example.org", Role::Admin).await;
             for email in patients {
-                clinics.patient(tenant, host, email, &doctor).await;
+                let id = clinics.patient(tenant, host, email, &doctor).await;
+                clinics.emergency(&id, &doctor, &admin).await;
             }
+            clinics.licence(tenant, host, &admin).await;
         }
         clinics
     }
@@ -105,7 +126,7 @@ impl Clinics {
             specialty: String::new(),
             password_hash: Some(self.app.app.passwords.hash(PASSWORD).await.unwrap()),
             email_verified: true,
-            approved: true,
+            approved: email != UNVERIFIED,
         };
         let (store, now) = (&self.app.app.store, self.app.app.clock.now());
         let mut tx = store.begin(tenant).await.unwrap();
@@ -118,7 +139,8 @@ impl Clinics {
     }
 
     /// Somebody with an authenticator and two consultations, in each of which two things were said.
-    async fn patient(&mut self, tenant: TenantId, host: &str, email: &str, doctor: &Client) {
+    /// Returns their id.
+    async fn patient(&mut self, tenant: TenantId, host: &str, email: &str, doctor: &Client) -> String {
         let client = self.person(tenant, host, email, Role::Patient).await;
         let session = client.get("/api/v1/session").await.expect(200);
         let id = session["user"]["id"].as_str().unwrap();
@@ -139,14 +161,65 @@ impl Clinics {
                 let place = Place::new("captions", "body", "id", &caption);
                 self.places.push((place, page(format!("{path}/transcript"))));
             }
-            doctor.post(&format!("{path}/end"), json!({})).await.expect(200);
+            if number == 0 {
+                doctor.post(&format!("{path}/end"), json!({})).await.expect(200);
+            } else {
+                self.guest(tenant, host, &path, doctor).await;
+            }
             let place = Place::new("consultations", "reason", "id", view["id"].as_str().unwrap());
             self.places.push((place, page(path)));
+        }
+        client
+            .send(client.request(Method::PUT, "/api/v1/account/picture", portrait().into()))
+            .await
+            .expect(204);
+        let picture = Place::new("profile_pictures", "body", "user_id", id);
+        self.places.push((picture, page(format!("/api/v1/users/{id}/picture"))));
+        id.to_owned()
+    }
+
+    /// An invitation that waits, and a guest who used one.
+    async fn guest(&mut self, tenant: TenantId, host: &str, path: &str, doctor: &Client) {
+        let invite = async |label: &str| {
+            let view = doctor.post(&format!("{path}/invites"), json!({"label": label})).await.expect(201);
+            (view["id"].as_str().unwrap().to_owned(), view["secret"].as_str().unwrap().to_owned())
+        };
+        let (waiting, secret) = invite("Interpreter").await;
+        let place = Place::new("invites", "sealed_label", "id", &waiting);
+        self.places.push((place, Reader::Invitation(tenant, secret)));
+        let body = json!({"secret": invite("Sister").await.1, "name": "Gina Guest"});
+        let joined = self.app.anonymous().at(host).post("/api/v1/session/guest", body).await;
+        let csrf = &joined.json["session"]["csrf_token"];
+        let guest = Client { host: host.into(), ..self.app.client_of(&joined, csrf) };
+        let seat = guest.get(path).await.expect(200)["participant_id"].as_str().unwrap().to_owned();
+        let place = Place::new("participants", "sealed_label", "id", &seat);
+        self.places.push((place, Reader::Page(guest, path.into())));
+    }
+
+    /// Emergency access, whose reason the reviewers read.
+    async fn emergency(&mut self, patient: &str, doctor: &Client, admin: &Client) {
+        let path = format!("/api/v1/patients/{patient}/break-glass");
+        let view = doctor.post(&path, json!({"reason": "Unconscious"})).await.expect(201);
+        let place = Place::new("break_glass", "reason", "id", view["id"].as_str().unwrap());
+        self.places.push((place, Reader::Page(admin.clone(), "/api/v1/admin/break-glass".into())));
+    }
+
+    /// A licence that was handed in and refused.
+    async fn licence(&mut self, tenant: TenantId, host: &str, admin: &Client) {
+        let doctor = self.person(tenant, host, UNVERIFIED, Role::Doctor).await;
+        let request = doctor.request(Method::POST, "/api/v1/account/verification", "%PDF-1.7".into());
+        let view = doctor.send(request).await.expect(201);
+        let id = view["id"].as_str().unwrap();
+        let page = format!("/api/v1/admin/verifications/{id}");
+        admin.post(&format!("{page}/reject"), json!({"reason": "Not readable"})).await.expect(204);
+        for (column, path) in [("document", format!("{page}/document")), ("reason", page)] {
+            let place = Place::new("verifications", column, "id", id);
+            self.places.push((place, Reader::Page(admin.clone(), path)));
         }
     }
 
     /// Their ids.
-    async fn captions(&self, tenant: TenantId, consultation: &serde_json::Value) -> Vec<String> {
+    async fn captions(&self, tenant: TenantId, consultation: &Value) -> Vec<String> {
         let (store, id) = (&self.app.app.store, consultation["id"].as_str().unwrap());
         for utterance in 0..2 {
             let caption = NewCaption {
@@ -167,10 +240,20 @@ impl Clinics {
     }
 }
 
+fn portrait() -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    RgbImage::new(64, 64).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
 #[tokio::test]
 async fn every_sealed_value_opens_in_its_own_place_alone() {
     let clinics = Clinics::start().await;
     let (app, places) = (&clinics.app, &clinics.places);
+    let tried: BTreeSet<_> =
+        places.iter().map(|(place, _)| format!("{}.{}", place.table, place.column)).collect();
+    let sealed = COLUMNS.lines().filter_map(|line| line.strip_suffix(" sealed").map(ToOwned::to_owned));
+    assert_eq!(tried, sealed.collect(), "every sealed column is tried");
     let database = app.intruder().await;
     let mut refused = 0;
     for (to, reader) in places {
@@ -184,7 +267,7 @@ async fn every_sealed_value_opens_in_its_own_place_alone() {
         to.put(&database, &own).await;
         assert!(reader.opens(app).await);
     }
-    assert_eq!(places.len(), 3 * (2 + 2 * 3));
+    assert_eq!(places.len(), 3 * (2 + 2 * 3 + 4) + 2 * 2);
     assert_eq!(refused, places.len() * (places.len() - 1));
     let login = json!({"email": "bob@example.org", "password": PASSWORD});
     app.anonymous().post("/api/v1/session", login).await.expect(200);

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::clinical::SealedText;
-use super::participants::{Participant, participant_option};
+use super::participants::{Participant, takes_part};
 use super::{Store, StoreError, Tx, changed_one, named, parsed, parsed_option, time, time_option};
 use crate::crypto::sealed::Place;
 use crate::domain::access::Actor;
@@ -31,7 +31,7 @@ macro_rules! select {
             "SELECT c.id, c.patient_id, p.identity AS patient_identity, p.identity_version AS patient_version,
                     c.doctor_id, d.identity AS doctor_identity, d.identity_version AS doctor_version, c.specialty,
                     c.reason, c.state, c.requested_at, c.accepted_at, c.started_at, c.ended_at,
-                    m.id AS participant_id, m.kind, m.label,
+                    m.id AS participant_id, m.kind, m.sealed_label,
                     (SELECT COUNT(*) FROM break_glass b
                       WHERE b.tenant_id = c.tenant_id AND b.user_id = $2 AND b.patient_id = c.patient_id
                         AND b.ended_at IS NULL AND b.expires_at > $3) AS break_glass
@@ -236,6 +236,7 @@ impl Tx {
             Some(doctor) => Some(self.identity(doctor, row, "doctor_identity", "doctor_version").await?.name),
             None => None,
         };
+        let own = self.participant_option(consultation.patient, row).await?;
         Ok(ConsultationRecord {
             reason: Reason::new(reason),
             access,
@@ -243,7 +244,7 @@ impl Tx {
             consultation,
             patient_name: patient.name,
             doctor_name,
-            own: participant_option(row)?,
+            own,
         })
     }
 
@@ -269,7 +270,7 @@ fn involvement(row: &AnyRow) -> Result<Involvement, StoreError> {
         patient: parsed(row, "patient_id")?,
         doctor: parsed_option(row, "doctor_id")?,
         state: named(row, "state", StateName::from_name)?,
-        takes_part: participant_option(row)?.is_some(),
+        takes_part: takes_part(row)?,
         break_glass: row.try_get::<i64, _>("break_glass")? > 0,
     })
 }

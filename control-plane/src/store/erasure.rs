@@ -22,9 +22,9 @@ const DELETE: [&str; 10] = [
 ];
 /// What the doctor called the people beside the patient may name somebody.
 const CLEAR: [&str; 2] = [
-    "UPDATE participants SET label = '' WHERE tenant_id = $1 AND consultation_id IN
+    "UPDATE participants SET sealed_label = NULL WHERE tenant_id = $1 AND consultation_id IN
         (SELECT id FROM consultations WHERE tenant_id = $1 AND patient_id = $2)",
-    "UPDATE invites SET label = '' WHERE tenant_id = $1 AND consultation_id IN
+    "UPDATE invites SET sealed_label = NULL WHERE tenant_id = $1 AND consultation_id IN
         (SELECT id FROM consultations WHERE tenant_id = $1 AND patient_id = $2)",
 ];
 const CLOSE_ACCOUNT: &str =

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-
+use super::labels::Labelled;
 use super::{StoreError, Tx, changed_one, parsed};
 use crate::crypto::secret;
 use crate::domain::time::Timestamp;
@@ -12,10 +11,10 @@ use crate::ids::{ConsultationId, InviteId};
 const LIFETIME: Duration = Duration::from_hours(24);
 
 const INSERT: &str =
-    "INSERT INTO invites (tenant_id, id, consultation_id, label, secret_hash, created_at, expires_at)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    "INSERT INTO invites (tenant_id, id, consultation_id, label, sealed_label, secret_hash, created_at, expires_at)
+                      VALUES ($1, $2, $3, '', $4, $5, $6, $7)";
 // An invitation ends with its consultation.
-const OPEN: &str = "SELECT i.id, i.consultation_id, i.label FROM invites i
+const OPEN: &str = "SELECT i.id, i.consultation_id, i.sealed_label, c.patient_id FROM invites i
                       JOIN consultations c ON c.tenant_id = i.tenant_id AND c.id = i.consultation_id
                      WHERE i.tenant_id = $1 AND i.secret_hash = $2 AND i.used_at IS NULL AND i.expires_at > $3
                        AND c.state IN ('accepted', 'active')";
@@ -37,6 +36,7 @@ impl Tx {
         now: Timestamp,
     ) -> Result<InviteId, StoreError> {
         let id = InviteId::generate();
+        let label = self.seal_label(consultation, Labelled::Invite, id.to_string(), label, now).await?;
         sqlx::query(INSERT)
             .bind(self.tenant.to_string())
             .bind(id.to_string())
@@ -62,11 +62,9 @@ impl Tx {
             .bind(now.millis())
             .fetch_one(&mut *self.transaction)
             .await?;
-        let invite = UsedInvite {
-            id: parsed(&row, "id")?,
-            consultation: parsed(&row, "consultation_id")?,
-            label: row.try_get("label")?,
-        };
+        let (id, patient): (InviteId, _) = (parsed(&row, "id")?, parsed(&row, "patient_id")?);
+        let label = self.label(patient, Labelled::Invite, id.to_string(), &row).await?;
+        let invite = UsedInvite { id, consultation: parsed(&row, "consultation_id")?, label };
         let done = sqlx::query(USE)
             .bind(self.tenant.to_string())
             .bind(invite.id.to_string())

@@ -18,6 +18,7 @@ mod erasure;
 mod export;
 mod invites;
 mod keys;
+mod labels;
 mod lockout;
 mod masters;
 mod notices;

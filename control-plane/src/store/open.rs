@@ -89,7 +89,7 @@ impl Store {
         let store = Self::over(pool, engine, keys, erasures, tenant);
         store.check_masters(now).await?;
         store.load_clinics(now).await?;
-        store.seal_identities(now).await?;
+        store.seal_plain_texts(now).await?;
         store.hash_entries().await?;
         sqlx::raw_sql(engine_sql(engine)).execute(&store.pool).await?;
         Ok(store)
@@ -153,9 +153,10 @@ fn prepare(connection: &mut AnyConnection, engine: Engine) -> BoxFuture<'_, Resu
     })
 }
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first floor", include_str!("../../migrations/0001_first_floor.sql")),
     (2, "trust", include_str!("../../migrations/0002_trust.sql")),
+    (3, "labels", include_str!("../../migrations/0003_labels.sql")),
 ];
 
 pub(super) fn newest_version() -> i64 {

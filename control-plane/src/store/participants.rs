@@ -4,6 +4,7 @@ use media_server::ParticipantId;
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
+use super::labels::Labelled;
 use super::{Store, StoreError, Tx, changed_one, named, parsed, parsed_option};
 use crate::domain::audit::{Action, Agent, AuditEntry};
 use crate::domain::time::Timestamp;
@@ -11,8 +12,8 @@ use crate::ids::{ConsultationId, TenantId, UserId};
 use crate::signalling::protocol::ParticipantKind;
 
 const INSERT: &str =
-    "INSERT INTO participants (tenant_id, id, consultation_id, user_id, kind, label, created_at)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    "INSERT INTO participants (tenant_id, id, consultation_id, user_id, kind, label, sealed_label, created_at)
+                      VALUES ($1, $2, $3, $4, $5, '', $6, $7)";
 const SEAT_DOCTOR: &str =
     "INSERT INTO participants (tenant_id, id, consultation_id, user_id, kind, label, created_at)
                       VALUES ($1, $2, $3, $4, 'doctor', '', $5)
@@ -47,11 +48,9 @@ pub(super) fn kind_from_name(name: &str) -> Option<ParticipantKind> {
         .find(|kind| kind_name(*kind) == name)
 }
 
-/// From the columns participant_id, kind, label of an outer join.
-pub(super) fn participant_option(row: &AnyRow) -> Result<Option<Participant>, StoreError> {
-    let Some(id) = parsed_option(row, "participant_id")? else { return Ok(None) };
-    let label = sqlx::Row::try_get(row, "label")?;
-    Ok(Some(Participant { id, kind: named(row, "kind", kind_from_name)?, label }))
+/// From the column participant_id of an outer join.
+pub(super) fn takes_part(row: &AnyRow) -> Result<bool, StoreError> {
+    Ok(parsed_option::<ParticipantId>(row, "participant_id")?.is_some())
 }
 
 impl Store {
@@ -95,6 +94,17 @@ impl Store {
 }
 
 impl Tx {
+    /// From the columns participant_id, kind, sealed_label of an outer join; `patient`: of the consultation.
+    pub(super) async fn participant_option(
+        &mut self,
+        patient: UserId,
+        row: &AnyRow,
+    ) -> Result<Option<Participant>, StoreError> {
+        let Some(id) = parsed_option::<ParticipantId>(row, "participant_id")? else { return Ok(None) };
+        let label = self.label(patient, Labelled::Participant, id.to_string(), row).await?;
+        Ok(Some(Participant { id, kind: named(row, "kind", kind_from_name)?, label }))
+    }
+
     pub async fn insert_participant(
         &mut self,
         consultation: ConsultationId,
@@ -104,13 +114,20 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Participant, StoreError> {
         let id = ParticipantId::from_uuid(Uuid::now_v7());
+        let sealed = match label {
+            "" => None,
+            label => {
+                let of = Labelled::Participant;
+                Some(self.seal_label(consultation, of, id.to_string(), label, now).await?)
+            }
+        };
         sqlx::query(INSERT)
             .bind(self.tenant.to_string())
             .bind(id.to_string())
             .bind(consultation.to_string())
             .bind(user.to_string())
             .bind(kind_name(kind))
-            .bind(label)
+            .bind(sealed)
             .bind(now.millis())
             .execute(&mut *self.transaction)
             .await?;

@@ -147,7 +147,7 @@ impl Tx {
         Ok(captions)
     }
 
-    async fn patient_of(&mut self, consultation: ConsultationId) -> Result<UserId, StoreError> {
+    pub(super) async fn patient_of(&mut self, consultation: ConsultationId) -> Result<UserId, StoreError> {
         let row = sqlx::query(PATIENT)
             .bind(self.tenant.to_string())
             .bind(consultation.to_string())

@@ -38,23 +38,28 @@ impl Store {
         Ok(())
     }
 
-    /// Names and addresses of version 0001 stood in plain columns. Its accounts were made by the operator, who vouches
-    /// for addresses and doctors.
-    pub(super) async fn seal_identities(&self, now: Timestamp) -> Result<(), StoreError> {
-        // Nearly always there is nothing to do. Finding that out in a long table must not keep writers waiting: every
-        // command opens the database, also beside a server.
-        if !self.has_unsealed_identities(self.tenant).await? {
-            return Ok(());
-        }
-        let mut sealed = 0;
-        while let count @ 1.. = self.seal_some_identities(self.tenant, now).await? {
-            sealed += count;
-        }
+    /// What earlier versions kept in plain columns.
+    pub(super) async fn seal_plain_texts(&self, now: Timestamp) -> Result<(), StoreError> {
+        let sealed = self.seal_identities(now).await? + self.seal_labels(now).await?;
         if sealed > 0 && self.engine == Engine::Sqlite {
-            // Otherwise the plain names would stay in pages of the file and the journal that nobody reads any more.
+            // Otherwise the plain texts would stay in pages of the file and the journal that nobody reads any more.
             sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);").execute(&self.pool).await?;
         }
         Ok(())
+    }
+
+    /// Names and addresses of version 0001 stood in plain columns. Its accounts were made by the operator, who vouches
+    /// for addresses and doctors.
+    async fn seal_identities(&self, now: Timestamp) -> Result<usize, StoreError> {
+        // Nearly always there is nothing to do. Finding that out in a long table must not keep writers waiting: every
+        // command opens the database, also beside a server.
+        let mut sealed = 0;
+        if self.has_unsealed_identities(self.tenant).await? {
+            while let count @ 1.. = self.seal_some_identities(self.tenant, now).await? {
+                sealed += count;
+            }
+        }
+        Ok(sealed)
     }
 
     async fn has_unsealed_identities(&self, tenant: TenantId) -> Result<bool, StoreError> {
