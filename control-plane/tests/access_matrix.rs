@@ -134,6 +134,8 @@ async fn everybody_gets_the_answers_of_the_table() {
         assert!(!row.answers.iter().any(|answer| answer.starts_with('5')), "a failure: {line}");
         assert_eq!(of("lost"), of("anon"), "another clinic's session counts here: {line}");
         assert_eq!(of("off"), of("anon"), "deactivated, and still here: {line}");
+        assert_eq!(of("exp"), of("anon"), "an expired token counts: {line}");
+        assert_eq!(of("rev"), of("anon"), "the token of a session that was ended counts: {line}");
         assert!(!is_about_something || of("far").starts_with('4'), "another clinic's things: {line}");
         // What asks again asks everybody; what an administrator may do takes the second factor.
         assert!([of("adm"), "403r"].contains(&of("old")), "an old proof: {line}");

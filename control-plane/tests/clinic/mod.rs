@@ -18,9 +18,10 @@ use control_plane::domain::consultation::{
 };
 use control_plane::domain::security::{Alert, EventKind};
 use control_plane::domain::session::{SecondFactor, SessionKind};
+use control_plane::domain::time::Timestamp;
 use control_plane::domain::user::Role;
 use control_plane::domain::verification::DocumentType;
-use control_plane::ids::{ConsultationId, TenantId, UserId};
+use control_plane::ids::{ConsultationId, SessionId, TenantId, UserId};
 use control_plane::signalling::protocol::ParticipantKind;
 use control_plane::store::{ApiSession, LicenceDocument, NewSession, NewUser, Tx};
 use tower::ServiceExt as _;
@@ -29,7 +30,7 @@ use crate::support::smtp::MailServer;
 use crate::support::{Client, PASSWORD, TestApp};
 
 /// Who asks, and who that is.
-pub(crate) const ACTORS: [(&str, &str); 17] = [
+pub(crate) const ACTORS: [(&str, &str); 19] = [
     ("anon", "nobody has signed in"),
     ("pat", "the patient of the consultation"),
     ("pat2", "another patient"),
@@ -47,6 +48,8 @@ pub(crate) const ACTORS: [(&str, &str); 17] = [
     ("old", "an administrator whose last proof of who they are is ten minutes old"),
     ("nofa", "an administrator without the second factor that the clinic wants"),
     ("mail", "a patient whose address is not verified"),
+    ("exp", "the doctor of the consultation, with an access token that has expired"),
+    ("rev", "the doctor of the consultation, with an access token whose session was ended"),
 ];
 const PEOPLE: [(&str, Role); 13] = [
     ("pat", Role::Patient),
@@ -127,9 +130,15 @@ impl Installation {
             users.insert(name, user);
             people.insert(name, self.signed_in(&mut tx, tenant, &host, name, user).await);
         }
-        let token = self.token(&mut tx, tenant, users["doc"]).await;
         let anonymous = self.at(&host);
-        people.insert("api", Person { token: Some(token), ..anonymous.clone() });
+        let minted = now.minus(Duration::from_mins(11));
+        for (name, at, ended) in [("api", now, false), ("exp", minted, false), ("rev", now, true)] {
+            let (token, session) = self.token(&mut tx, tenant, users["doc"], at).await;
+            if ended {
+                tx.delete_session(session).await.unwrap();
+            }
+            people.insert(name, Person { token: Some(token), ..anonymous.clone() });
+        }
         people.insert("anon", anonymous);
         let mut ids = self.insert_things(&mut tx, &users, state).await;
         tx.deactivate(users["off"], now).await.unwrap();
@@ -178,7 +187,8 @@ impl Installation {
         Person { client: Client { cookie, csrf: Some(csrf), ..client }, token }
     }
 
-    async fn token(&self, tx: &mut Tx, tenant: TenantId, user: UserId) -> String {
+    /// Minted at `at`.
+    async fn token(&self, tx: &mut Tx, tenant: TenantId, user: UserId, at: Timestamp) -> (String, SessionId) {
         let (app, now) = (&self.app.app, self.app.app.clock.now());
         let refresh_token = secret::generate().unwrap();
         let new = ApiSession {
@@ -192,7 +202,7 @@ impl Installation {
         let (session, sibling) = tx.insert_api_session(&new, &refresh_token, limits, now).await.unwrap();
         let bearer =
             control_plane::crypto::token::Bearer { tenant, user, role: Role::Doctor, session, sibling };
-        app.access_tokens.mint(&bearer, now).unwrap()
+        (app.access_tokens.mint(&bearer, at).unwrap(), session)
     }
 
     /// Each asks from an address of their own, so that nobody asks too often.
@@ -281,7 +291,7 @@ async fn insert_consultation(
     patient: UserId,
     doctor: UserId,
     state: StateName,
-    now: control_plane::domain::time::Timestamp,
+    now: Timestamp,
 ) -> ConsultationId {
     let mut old = Consultation {
         id: ConsultationId::generate(),
