@@ -10,6 +10,7 @@ use control_plane::crypto::note::Verifier;
 use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::audit_log::Fault;
 use control_plane::domain::checkpoint::{Checkpoint, notes};
+use control_plane::domain::security::EventKind;
 use control_plane::store::SignedHead;
 use support::{Consultation, TestApp};
 
@@ -69,6 +70,9 @@ async fn a_changed_entry_is_named_and_never_signed() {
     app.app.checkpoints.sign_all(app.app.clock.now()).await;
     let text = app.app.metrics.render().unwrap();
     assert!(text.contains("auscult_audit_checkpoint_failures_total 1"), "{text}");
+    let events =
+        app.app.store.read(app.app.store.tenant()).await.unwrap().security_events(true).await.unwrap();
+    assert!(events.iter().any(|event| event.kind == EventKind::CheckpointMismatch.name()), "nobody is told");
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 
 mod support;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, header};
 use control_plane::domain::user::Role;
+use futures::stream;
 use serde_json::json;
 use support::{Consultation, PASSWORD, TestApp};
 
@@ -193,6 +195,15 @@ async fn bodies_are_checked_and_the_field_is_named() {
     let mut form = patient.request(Method::POST, "/api/v1/consultations", Body::from("reason=knee"));
     form.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
     patient.send(form).await.refused(400, "malformed_body");
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_is_given_up() {
+    let app = TestApp::start().await;
+    let endless = Body::from_stream(stream::pending::<Result<Vec<u8>, Infallible>>());
+    let request = app.anonymous().request(Method::POST, SESSION, endless);
+    let answer = tokio::time::timeout(Duration::from_secs(30), app.anonymous().send(request)).await;
+    answer.expect("an answer").refused(503, "unavailable");
 }
 
 #[tokio::test]

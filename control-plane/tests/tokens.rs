@@ -74,6 +74,7 @@ async fn an_access_token_says_who_and_works_without_a_cookie_or_csrf_token() {
     let view = with(&app, Method::GET, CURRENT, &pair.access).await.expect(200);
     let claims = part(&pair.access, 1);
     assert_eq!(view, json!({"sub": claims["sub"], "role": "patient", "exp": claims["exp"]}));
+    assert_eq!(with(&app, Method::GET, "/api/auth/validate", &pair.access).await.expect(200), view);
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 600);
     assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some("auscult"), Some("auscult-api")));
     let header = part(&pair.access, 0);

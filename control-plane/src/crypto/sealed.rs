@@ -155,6 +155,8 @@ pub fn key_version(sealed: &[u8]) -> Result<u32, CryptoError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use uuid::Uuid;
 
     use super::*;
@@ -188,6 +190,18 @@ mod tests {
             (key(1, 7).seal(&place(), b"cough").unwrap(), key(1, 7).seal(&place(), b"cough").unwrap());
         assert_ne!(one[6..18], two[6..18], "wrap nonce");
         assert_ne!(one[66..], two[66..], "nonce and ciphertext");
+    }
+
+    #[test]
+    fn no_nonce_of_a_key_ever_comes_twice() {
+        const SEALS: usize = 20_000;
+        let key = key(1, 7);
+        let sealed: Vec<_> = (0..SEALS).map(|_| key.seal(&place(), b"cough").unwrap()).collect();
+        // The patient's key wraps each data key with one, and each data key seals one value.
+        let unique =
+            |from: usize, to: usize| sealed.iter().map(|body| &body[from..to]).collect::<HashSet<_>>();
+        assert_eq!((unique(6, 18).len(), unique(18, 50).len()), (SEALS, SEALS));
+        assert_eq!(unique(66, 78).len(), SEALS);
     }
 
     #[test]
