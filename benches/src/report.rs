@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::loadgen::junk::Flooded;
+use crate::loadgen::outcome::Outcome;
+use crate::loadgen::quality::Rating;
 use crate::loadgen::quantiles::Percentiles;
 
 /// One scenario on one system.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Row {
     pub scenario: String,
     pub system: String,
@@ -15,10 +17,22 @@ pub struct Row {
     pub forwarded_pps: f64,
     pub lost: u64,
     pub duplicated: u64,
+    /// Packets of another simulcast layer that did not begin with a keyframe.
+    #[serde(default)]
+    pub broken_switches: u64,
     /// Processor time of the system under test per packet that reached a client.
     pub cpu_us_per_packet: f64,
     /// Of one core.
     pub cpu_percent: f64,
+    /// Of one core.
+    #[serde(default)]
+    pub generator_cpu_percent: f64,
+    /// Datagrams that the generator's sockets did not take, in or out: its own loss.
+    #[serde(default)]
+    pub generator_dropped: u64,
+    /// Datagrams that found the sockets of the system under test full.
+    #[serde(default)]
+    pub system_dropped: u64,
     /// From a client's stamp to the kernel of another.
     pub latency_us: Percentiles,
     /// From the kernel's receive timestamp to the send call, of every datagram; upper edges of buckets. Of systems that
@@ -26,9 +40,49 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub inside_us: Option<Percentiles>,
     pub rss_mb: f64,
+    /// Above what the system under test had before anybody joined.
+    #[serde(default)]
+    pub rss_mb_per_participant: f64,
     /// Of runs with strangers.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub junk: Option<Flooded>,
+    /// Of runs over an imitated network.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quality: Option<Rating>,
+    /// Of runs in which people come and go.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub joins: Option<Joins>,
+}
+
+/// How people came in.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Joins {
+    pub per_second: f64,
+    /// Did not receive everything before their room closed.
+    pub failed: u64,
+    /// From the request to join until something of every track had arrived.
+    pub media_ms: [f64; 2],
+    /// Everything that the system under test did, for each of them.
+    pub cpu_us: f64,
+}
+
+impl Joins {
+    /// `cpu_percent`: of the system under test, of one core.
+    pub fn of(outcome: &Outcome, seconds: f64, cpu_percent: f64) -> Self {
+        let joined = outcome.joined as f64;
+        let ms = |quantile| round(outcome.joins.quantile(quantile) / 1000.0);
+        Self {
+            per_second: round(joined / seconds),
+            failed: outcome.not_joined,
+            media_ms: [ms(0.5), ms(0.95)],
+            cpu_us: round(cpu_percent / 100.0 * seconds * 1e6 / joined.max(1.0)),
+        }
+    }
+}
+
+/// To two decimals.
+pub fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 /// In the order in which they are drawn.
@@ -140,9 +194,8 @@ mod tests {
             cpu_us_per_packet: cost,
             cpu_percent: 10.0,
             latency_us: Percentiles { p50: 90.0, p99: 800.0, p999: 2000.0 },
-            inside_us: None,
             rss_mb: 30.0,
-            junk: None,
+            ..Row::default()
         }
     }
 

@@ -3,32 +3,24 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use benches::loadgen::driver::{Driver, Note, Order};
+use anyhow::{Context, Result, ensure};
+use benches::loadgen::driver::Order;
+use benches::loadgen::fleet::{Fleet, Plan};
 use benches::loadgen::junk::Flood;
+use benches::loadgen::link::{Profile, STEP};
 use benches::loadgen::outcome::Outcome;
-use benches::loadgen::process;
+use benches::loadgen::process::Usage;
 use benches::loadgen::scenario::{Arrivals, Scenario};
 use benches::loadgen::system::host::Host;
 use benches::loadgen::system::janus::Janus;
-use benches::loadgen::system::{Place, System, Tell};
-use benches::report::{self, Row};
+use benches::loadgen::system::{Place, System};
+use benches::report::{self, Joins, Row, round};
 use clap::{Parser, ValueEnum};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-
-/// Notes of the drivers waiting for the control side; full: the drivers wait.
-const NOTES: usize = 1024;
-/// Orders waiting for a driver; full: the control side waits.
-const ORDERS: usize = 1024;
-/// Rooms that are not up by then never will be.
-const OPENING: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Kind {
@@ -55,12 +47,15 @@ struct Arguments {
     /// One or more of one-to-one, three-party, five-party, audio-only, one-to-many, join-storm, churn.
     #[arg(long, value_delimiter = ',', default_value = "one-to-one")]
     scenario: Vec<String>,
-    /// Rooms; for join-storm and churn rooms per second. Default: the scenario's.
-    #[arg(long)]
-    rooms: Option<usize>,
+    /// Rooms, a row for each number; for join-storm and churn rooms per second. Default: the scenario's.
+    #[arg(long, value_delimiter = ',')]
+    rooms: Vec<usize>,
     /// Simulcast layers of every camera: 1 or 3.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     layers: u8,
+    /// What the clients' networks are like: clean, lossy, lossy-everyone, reordering, step. Default: the machine's own.
+    #[arg(long, value_delimiter = ',', value_parser = Profile::named)]
+    profile: Vec<Profile>,
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
     /// Runs of each; the median one is reported.
@@ -97,23 +92,36 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut rows = Vec::new();
     for name in &arguments.scenario {
-        let scenario = Scenario::named(name, arguments.rooms, arguments.layers)?;
-        // In turn, so that whatever else the machine does hits all of them.
-        let mut runs = vec![Vec::new(); arguments.system.len()];
-        for _ in 0..arguments.repeat {
-            for (kind, runs) in arguments.system.iter().zip(&mut runs) {
-                let row = measure(&arguments, *kind, scenario).await?;
-                println!("{}", serde_json::to_string(&row)?);
-                runs.push(row);
+        for rooms in or_default(&arguments.rooms) {
+            let scenario = Scenario::named(name, rooms, arguments.layers)?;
+            for profile in or_default(&arguments.profile) {
+                rows.extend(repeated(&arguments, scenario, profile).await?);
             }
         }
-        rows.extend(runs.into_iter().filter_map(report::median));
     }
     if let Some(path) = &arguments.output {
         std::fs::write(path, serde_json::to_string_pretty(&rows)?)
             .with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// Each of `values`; without any, once without.
+fn or_default<T: Copy>(values: &[T]) -> Vec<Option<T>> {
+    if values.is_empty() { vec![None] } else { values.iter().copied().map(Some).collect() }
+}
+
+/// The median row of every system. The systems take turns, so that whatever else the machine does hits all of them.
+async fn repeated(arguments: &Arguments, scenario: Scenario, profile: Option<Profile>) -> Result<Vec<Row>> {
+    let mut runs = vec![Vec::new(); arguments.system.len()];
+    for _ in 0..arguments.repeat {
+        for (kind, runs) in arguments.system.iter().zip(&mut runs) {
+            let row = measure(arguments, *kind, scenario, profile).await?;
+            println!("{}", serde_json::to_string(&row)?);
+            runs.push(row);
+        }
+    }
+    Ok(runs.into_iter().filter_map(report::median).collect())
 }
 
 async fn start(kind: Kind, scenario: Scenario, arguments: &Arguments) -> Result<System> {
@@ -126,10 +134,19 @@ async fn start(kind: Kind, scenario: Scenario, arguments: &Arguments) -> Result<
     })
 }
 
-async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Result<Row> {
+async fn measure(
+    arguments: &Arguments,
+    kind: Kind,
+    scenario: Scenario,
+    profile: Option<Profile>,
+) -> Result<Row> {
+    let stepped = profile.is_some_and(|profile| profile.rates.is_some());
+    ensure!(!stepped || arguments.seconds >= 3.0 * STEP.as_secs_f64(), "three steps take {:?}", 3 * STEP);
     let system = Arc::new(start(kind, scenario, arguments).await?);
-    let pid = system.pid();
-    let mut fleet = Fleet::launch(arguments, scenario, Arc::clone(&system))?;
+    let (server, seed, threads) = (arguments.server, arguments.seed, arguments.threads);
+    let empty = Usage::of(system.pid())?;
+    let plan = Plan { scenario, profile, server, threads, seed };
+    let mut fleet = Fleet::launch(plan, Arc::clone(&system))?;
     match scenario.arrivals {
         Arrivals::Standing { .. } => fleet.until_ready().await?,
         Arrivals::Turnover { life, .. } => fleet.signal_for(life + Duration::from_secs(1)).await?,
@@ -138,178 +155,64 @@ async fn measure(arguments: &Arguments, kind: Kind, scenario: Scenario) -> Resul
 
     let delays = system.delays().await?;
     fleet.order(|| Order::Begin)?;
-    let rss_before = process::rss_mb(pid)?;
     let targets = fleet.ports.iter().copied().collect();
     let flood = (arguments.junk > 0).then(|| Flood::start(targets, arguments.junk)).transpose()?;
-    let (started, cpu_before) = (Instant::now(), process::cpu(pid)?);
+    let (started, before) = (Instant::now(), Usages::now(&system)?);
     fleet.signal_for(Duration::from_secs_f64(arguments.seconds)).await?;
-    let (seconds, cpu) = (started.elapsed().as_secs_f64(), process::cpu(pid)?.saturating_sub(cpu_before));
-    let rss_mb = process::rss_mb(pid)?;
+    let (seconds, after) = (started.elapsed().as_secs_f64(), Usages::now(&system)?);
     let mut junk = flood.map(Flood::end).transpose()?;
     if let Some(junk) = &mut junk {
-        junk.rss_growth_mb = round(rss_mb - rss_before);
+        junk.rss_growth_mb = round(after.system.rss_mb - before.system.rss_mb);
     }
     let inside_us = system.delays().await?.since(&delays);
     fleet.order(|| Order::End)?;
     let outcome = fleet.outcome().await?;
-
     ensure!(outcome.misrouted == 0, "{} packets reached somebody they were not for", outcome.misrouted);
-    let tally = outcome.tally;
-    if outcome.send_failures + tally.broken_switches + outcome.not_joined > 0 {
-        println!(
-            "generator could not send {}; switches without keyframe {}; not joined {}",
-            outcome.send_failures, tally.broken_switches, outcome.not_joined
-        );
-    }
-    println!(
-        "joined {} ({:.1}/s), to first media p50 {:.0} ms, p95 {:.0} ms; server {:.0} us CPU per join",
-        outcome.joined,
-        outcome.joined as f64 / seconds,
-        outcome.joins.quantile(0.5) / 1000.0,
-        outcome.joins.quantile(0.95) / 1000.0,
-        cpu.as_secs_f64() * 1e6 / outcome.joined.max(1) as f64,
-    );
-    Ok(Row {
+    let row = Row {
         scenario: scenario.name.to_owned(),
         system: kind.name().to_owned(),
         rooms: scenario.rooms(),
         participants: scenario.participants(),
+        inside_us,
+        rss_mb_per_participant: round(
+            (after.system.rss_mb - empty.rss_mb) / scenario.participants().max(1) as f64,
+        ),
+        junk,
+        quality: profile.map(|profile| outcome.quality.rating(profile.name)),
+        ..row(&before, &after, seconds, &outcome)
+    };
+    let joins = matches!(scenario.arrivals, Arrivals::Turnover { .. });
+    Ok(Row { joins: joins.then(|| Joins::of(&outcome, seconds, row.cpu_percent)), ..row })
+}
+
+/// What the system under test and the generator have used.
+struct Usages {
+    system: Usage,
+    generator: Usage,
+}
+
+impl Usages {
+    fn now(system: &System) -> Result<Self> {
+        Ok(Self { system: Usage::of(system.pid())?, generator: Usage::of(std::process::id())? })
+    }
+}
+
+/// What was counted within `seconds`.
+fn row(before: &Usages, after: &Usages, seconds: f64, outcome: &Outcome) -> Row {
+    let tally = outcome.tally;
+    let cpu = after.system.cpu_since(&before.system);
+    Row {
         forwarded_pps: (tally.delivered as f64 / seconds).round(),
         lost: tally.lost,
         duplicated: tally.duplicated,
-        cpu_us_per_packet: round(cpu.as_secs_f64() * 1e6 / tally.delivered.max(1) as f64),
-        cpu_percent: round(cpu.as_secs_f64() / seconds * 100.0),
+        broken_switches: tally.broken_switches,
+        cpu_us_per_packet: round(cpu * 1e6 / tally.delivered.max(1) as f64),
+        cpu_percent: round(cpu / seconds * 100.0),
+        generator_cpu_percent: round(after.generator.cpu_since(&before.generator) / seconds * 100.0),
+        generator_dropped: after.generator.dropped - before.generator.dropped + outcome.send_failures,
+        system_dropped: after.system.dropped - before.system.dropped,
         latency_us: outcome.latencies.percentiles(),
-        inside_us,
-        rss_mb: round(rss_mb),
-        junk,
-    })
-}
-
-fn round(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
-}
-
-/// The driver threads and their signalling.
-struct Fleet {
-    system: Arc<System>,
-    orders: Vec<std::sync::mpsc::SyncSender<Order>>,
-    notes: mpsc::Receiver<Note>,
-    signalling: JoinSet<Result<Vec<SocketAddr>>>,
-    threads: Vec<std::thread::JoinHandle<Result<()>>>,
-    ready: usize,
-    /// Media ports of the system under test, as its answers name them.
-    ports: BTreeSet<SocketAddr>,
-    outcomes: Vec<Outcome>,
-}
-
-impl Fleet {
-    fn launch(arguments: &Arguments, scenario: Scenario, system: Arc<System>) -> Result<Self> {
-        let (sender, notes) = mpsc::channel(NOTES);
-        let (mut orders, mut threads) = (Vec::new(), Vec::new());
-        let crypto = str0m::crypto::from_feature_flags();
-        let certificate =
-            crypto.dtls_provider.generate_certificate().context("no certificate for the clients")?;
-        for number in 0..arguments.threads {
-            let (order, received) = std::sync::mpsc::sync_channel(ORDERS);
-            let driver = Driver {
-                number,
-                threads: arguments.threads,
-                server: arguments.server,
-                scenario,
-                certificate: certificate.clone(),
-                second_connection: system.second_connection(),
-                orders: received,
-                notes: sender.clone(),
-                seed: arguments.seed,
-            };
-            orders.push(order);
-            let name = format!("driver-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || driver.run())?);
-        }
-        let (signalling, outcomes) = (JoinSet::new(), Vec::new());
-        let ports = BTreeSet::new();
-        Ok(Self { system, orders, notes, signalling, threads, ready: 0, ports, outcomes })
+        rss_mb: round(after.system.rss_mb),
+        ..Row::default()
     }
-
-    fn order(&self, order: impl Fn() -> Order) -> Result<()> {
-        self.orders.iter().try_for_each(|driver| driver.send(order())).context("a driver has ended")
-    }
-
-    async fn until_ready(&mut self) -> Result<()> {
-        let opening = async {
-            while self.ready < self.orders.len() {
-                self.step().await?;
-            }
-            Ok(())
-        };
-        tokio::time::timeout(OPENING, opening).await.context("the rooms did not come up in time")?
-    }
-
-    /// Goes on signalling for this long.
-    async fn signal_for(&mut self, time: Duration) -> Result<()> {
-        let signalling = async {
-            loop {
-                self.step().await?;
-            }
-        };
-        tokio::time::timeout(time, signalling).await.unwrap_or(Ok(()))
-    }
-
-    /// Everyone's, summed. Ends the drivers.
-    async fn outcome(mut self) -> Result<Outcome> {
-        while self.outcomes.len() < self.threads.len() {
-            self.step().await?;
-        }
-        // Requests that are still under way hold the other ends of the orders.
-        self.signalling.shutdown().await;
-        drop(self.orders);
-        for thread in self.threads {
-            thread.join().ok().context("a driver panicked")??;
-        }
-        let mut sum = Outcome::default();
-        for outcome in self.outcomes {
-            sum.add(&outcome);
-        }
-        Ok(sum)
-    }
-
-    /// Handles one note, or one finished request.
-    async fn step(&mut self) -> Result<()> {
-        tokio::select! {
-            Some(done) = self.signalling.join_next(), if !self.signalling.is_empty() => {
-                self.ports.extend(done??);
-                Ok(())
-            }
-            note = self.notes.recv() => {
-                match note.context("the drivers have ended")? {
-                    Note::Ask(driver, ask) => {
-                        let (system, driver) = (Arc::clone(&self.system), self.orders[usize::from(driver)].clone());
-                        self.signalling.spawn(async move {
-                            let mut ports = Vec::new();
-                            for tell in system.handle(ask).await? {
-                                let (Tell::Answer { sdp, .. } | Tell::Offer { sdp, .. }) = &tell;
-                                ports.extend(sdp.lines().filter_map(udp_candidate));
-                                if driver.send(Order::Tell(tell)).is_err() {
-                                    bail!("a driver has ended");
-                                }
-                            }
-                            Ok(ports)
-                        });
-                    }
-                    Note::Ready(_) => self.ready += 1,
-                    Note::Outcome(_, outcome) => self.outcomes.push(*outcome),
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-/// `a=candidate:<foundation> <component> udp <priority> <address> <port> …` (RFC 8839 §5.1).
-fn udp_candidate(line: &str) -> Option<SocketAddr> {
-    let fields: Vec<&str> = line.strip_prefix("a=candidate:")?.split(' ').collect();
-    let [_, _, transport, _, address, port, ..] = *fields else { return None };
-    let address = SocketAddr::new(address.parse().ok()?, port.parse().ok()?);
-    transport.eq_ignore_ascii_case("udp").then_some(address)
 }

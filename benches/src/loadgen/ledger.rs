@@ -1,13 +1,12 @@
 //! The account of one subscription: which packets had to arrive, and which did.
 
+use super::numbers::Numbers;
 use super::stamp::Stream;
 
 /// Packets of one stream that had to arrive, as ranges of their numbers.
 #[derive(Default)]
 struct Account {
-    /// Number of the first bit.
-    base: u64,
-    arrived: Vec<u64>,
+    arrived: Numbers,
     /// Half open; the last one grows.
     due: Vec<(u64, u64)>,
 }
@@ -54,11 +53,11 @@ impl Ledger {
         self.open = true;
         self.tally = Tally::default();
         for (account, base) in self.accounts.iter_mut().zip(sent) {
-            *account = Account { base: *base, ..Account::default() };
+            *account = Account { arrived: Numbers::starting_at(*base), due: Vec::new() };
         }
         let current = *self.current.get_or_insert(first);
         let account = &mut self.accounts[current.index()];
-        account.due.push((account.base, account.base));
+        account.due.push((account.arrived.base(), account.arrived.base()));
     }
 
     /// Everything that has been sent of the current stream is due, nothing later counts.
@@ -81,21 +80,16 @@ impl Ledger {
                 self.tally.broken_switches += 1;
             }
             self.current = Some(stream);
-            if self.open && number >= account.base {
+            if self.open && number >= account.arrived.base() {
                 account.due.push((number, number + 1));
             }
         }
-        if account.due.is_empty() || number < account.base {
+        if account.due.is_empty() || number < account.arrived.base() {
             return;
         }
-        let (word, bit) = (((number - account.base) / 64) as usize, 1 << ((number - account.base) % 64));
-        if word >= account.arrived.len() {
-            account.arrived.resize(word + 1, 0);
-        }
-        if account.arrived[word] & bit != 0 {
+        if !account.arrived.insert(number) {
             self.tally.duplicated += 1;
         }
-        account.arrived[word] |= bit;
         if self.open
             && let Some(last) = account.due.last_mut()
         {
@@ -107,14 +101,10 @@ impl Ledger {
     pub fn tally(&self) -> Tally {
         let mut tally = self.tally;
         for account in &self.accounts {
-            for number in account.due.iter().flat_map(|(from, to)| *from..*to) {
-                let at = number - account.base;
-                let word = account.arrived.get((at / 64) as usize).copied().unwrap_or_default();
-                if word & 1 << (at % 64) == 0 {
-                    tally.lost += 1;
-                } else {
-                    tally.delivered += 1;
-                }
+            for (from, to) in &account.due {
+                let lost = account.arrived.missing(*from, *to);
+                tally.lost += lost;
+                tally.delivered += to.saturating_sub(*from) - lost;
             }
         }
         tally

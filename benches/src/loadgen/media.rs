@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use str0m::media::Pt;
+use str0m::rtp::{RedEncoder, RedundantBlock};
+
 use super::stamp::{BYTES, Stamp, Stream};
 
 pub const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
@@ -39,6 +42,12 @@ pub fn audio(stamp: &Stamp) -> Vec<u8> {
     stamp.write(&mut payload);
     payload.resize(AUDIO_BYTES, 0x55);
     payload
+}
+
+/// RED (RFC 2198): a packet of payload type `opus` with the one before it as a redundant block.
+pub fn red(opus: Pt, before: Option<Vec<u8>>, payload: &[u8]) -> Vec<u8> {
+    let block = |payload| RedundantBlock { pt: *opus, timestamp_offset: AUDIO_TICKS, payload };
+    RedEncoder::encode(*opus, payload, &before.map(block).into_iter().collect::<Vec<_>>())
 }
 
 /// Which packet of which frame of a layer.

@@ -2,20 +2,28 @@
 //!
 //! `driver.rs` is the loop of one thread: it owns a UDP socket (`port.rs`) and whole rooms of participants
 //! (`participant.rs`), each with one or two peer connections (`peer.rs`). Payloads say who sent which packet and when
-//! (`stamp.rs`); `ledger.rs` checks every one that arrives. `system/` speaks with the system under test,
+//! (`stamp.rs`); `ledger.rs` checks every one that arrives. Over a bad network (`link.rs`), `voice.rs` and `picture.rs`
+//! say what people had of it (`quality.rs`). `system/` speaks with the system under test,
 //! `process.rs` reads what it cost.
 
 pub mod delays;
 pub mod driver;
+pub mod fleet;
 pub mod junk;
 pub mod ledger;
+pub mod link;
 pub mod media;
+pub mod numbers;
 pub mod outcome;
 pub mod participant;
 pub mod peer;
+pub mod picture;
 pub mod port;
 pub mod process;
+pub mod quality;
 pub mod quantiles;
+pub mod reception;
 pub mod scenario;
 pub mod stamp;
 pub mod system;
+pub mod voice;

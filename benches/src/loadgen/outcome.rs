@@ -1,6 +1,7 @@
 //! What a run amounts to.
 
 use super::ledger::Tally;
+use super::quality::Quality;
 use super::quantiles::Latencies;
 
 /// What one driver measured.
@@ -8,6 +9,7 @@ use super::quantiles::Latencies;
 pub struct Outcome {
     pub tally: Tally,
     pub latencies: Latencies,
+    pub quality: Quality,
     /// From the request to join until something of every track had arrived.
     pub joins: Latencies,
     pub joined: u64,
@@ -20,6 +22,7 @@ impl Outcome {
     pub fn add(&mut self, other: &Self) {
         self.tally += other.tally;
         self.latencies.merge(&other.latencies);
+        self.quality.add(&other.quality);
         self.joins.merge(&other.joins);
         self.joined += other.joined;
         self.not_joined += other.not_joined;

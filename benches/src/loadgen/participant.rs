@@ -6,11 +6,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use str0m::media::{MediaKind, Mid, Rid};
+use str0m::rtp::RedDecoder;
 
-use super::ledger::{Ledger, Tally};
+use super::ledger::Tally;
+use super::link::{Link, Profile};
 use super::media::{self, AUDIO_TICKS, LAYERS, Part, VIDEO_TICKS};
-use super::peer::{Outgoing, Peer};
+use super::peer::{Arrived, Outgoing, Peer};
+use super::quality::Quality;
 use super::quantiles::Latencies;
+use super::reception::Reception;
 use super::scenario::Scenario;
 use super::stamp::{Stamp, Stream};
 
@@ -39,11 +43,17 @@ pub struct Participant {
     /// A second connection that only receives, where the system under test wants that.
     pub second: Option<Peer>,
     pub lines: Option<Lines>,
+    /// `None`: as good as the machine's own network.
+    pub link: Option<Link>,
+    /// Its microphone sends RED.
+    red: bool,
+    /// The payload before, for RED.
+    said: Option<Vec<u8>>,
     /// Packets of each stream so far.
     pub sent: [u64; Stream::COUNT],
     frame: u64,
     keyframe_due: bool,
-    ledgers: HashMap<Track, Ledger>,
+    receptions: HashMap<Track, Reception>,
     /// Packets that should never have come here.
     pub misrouted: u64,
     pub asked: Instant,
@@ -56,7 +66,8 @@ pub fn wall_clock() -> u64 {
 }
 
 impl Participant {
-    pub fn new(now: Instant, who: Who, scenario: Scenario) -> Self {
+    /// `profile`: of its network; `seed`: of what happens there.
+    pub fn new(now: Instant, who: Who, scenario: Scenario, profile: Option<Profile>, seed: u64) -> Self {
         let mut kinds = vec![MediaKind::Audio];
         if scenario.video {
             kinds.push(MediaKind::Video);
@@ -69,10 +80,17 @@ impl Participant {
             main: None,
             second: None,
             lines: None,
+            link: profile
+                .filter(|profile| profile.everyone || who.seat == 0)
+                .map(|profile| Link::new(profile, seed)),
+            red: profile.is_some(),
+            said: None,
             sent: [0; Stream::COUNT],
             frame: 0,
             keyframe_due: true,
-            ledgers: tracks.map(|track| (track, Ledger::default())).collect(),
+            receptions: tracks
+                .map(|track| (track, Reception::new(now, track.1, profile.is_some())))
+                .collect(),
             misrouted: 0,
             asked: now,
             complete: false,
@@ -85,7 +103,7 @@ impl Participant {
 
     /// What it receives, in a fixed order.
     pub fn tracks(&self) -> Vec<Track> {
-        let mut tracks: Vec<Track> = self.ledgers.keys().copied().collect();
+        let mut tracks: Vec<Track> = self.receptions.keys().copied().collect();
         tracks.sort_by_key(|(seat, kind)| (*seat, kind.is_video()));
         tracks
     }
@@ -100,13 +118,19 @@ impl Participant {
         let number = self.sent[Stream::Audio.index()];
         let stamp = stamp(self.who, Stream::Audio, number);
         self.sent[Stream::Audio.index()] += 1;
+        let mut payload = media::audio(&stamp);
+        if self.red {
+            let before = self.said.replace(payload.clone());
+            payload = media::red(peer.opus()?, before, &payload);
+        }
         let packet = Outgoing {
             mid: lines.audio,
             rid: None,
             sequence: 1000 + number,
             time: (number as u32).wrapping_mul(AUDIO_TICKS),
             marker: false,
-            payload: media::audio(&stamp),
+            red: self.red,
+            payload,
         };
         peer.write(now, packet)?;
         peer.timeout(now)
@@ -134,6 +158,7 @@ impl Participant {
                     sequence: 1000 + number,
                     time: (self.frame as u32).wrapping_mul(VIDEO_TICKS),
                     marker: part + 1 == layer.packets,
+                    red: false,
                     payload: media::video(&stamp, &part_of),
                 };
                 peer.write(now, packet)?;
@@ -143,46 +168,88 @@ impl Participant {
         peer.timeout(now)
     }
 
-    /// Enters a payload that arrived; `latencies` takes what counts.
-    pub fn account(&mut self, arrived: u64, payload: &[u8], latencies: Option<&mut Latencies>) {
+    /// Enters a packet that arrived at `at`, by the kernel's clock at `arrived`; `latencies` takes what counts.
+    pub fn account(
+        &mut self,
+        at: Instant,
+        arrived: u64,
+        packet: &Arrived,
+        latencies: Option<&mut Latencies>,
+    ) {
+        if !packet.red {
+            return self.enter(at, arrived, packet, &packet.payload, latencies);
+        }
+        let Ok(mut blocks) = RedDecoder::decode(&packet.payload) else { return };
+        let Some(primary) = blocks.pop() else { return };
+        for stamp in blocks.iter().filter_map(|block| Stamp::find(block.payload)) {
+            if let Some(reception) = self.receptions.get_mut(&(stamp.seat, MediaKind::Audio)) {
+                reception.arrived_again(&stamp);
+            }
+        }
+        self.enter(at, arrived, packet, primary.payload, latencies);
+    }
+
+    fn enter(
+        &mut self,
+        at: Instant,
+        arrived: u64,
+        packet: &Arrived,
+        payload: &[u8],
+        latencies: Option<&mut Latencies>,
+    ) {
         // Padding probes of the congestion control carry no payload of ours.
         let Some(stamp) = Stamp::find(payload) else { return };
         let kind = if stamp.stream == Stream::Audio { MediaKind::Audio } else { MediaKind::Video };
-        let ledger = self.ledgers.get_mut(&(stamp.seat, kind)).filter(|_| stamp.room == self.who.room);
-        let Some(ledger) = ledger else {
+        let track = (stamp.seat, kind);
+        let reception = self.receptions.get_mut(&track).filter(|_| stamp.room == self.who.room);
+        let Some(reception) = reception else {
             self.misrouted += 1;
             return;
         };
-        ledger.arrived(stamp.stream, stamp.number, starts_keyframe(kind, payload));
+        reception.arrived(at, &stamp, packet, payload);
         if let Some(latencies) = latencies {
             latencies.add(arrived.saturating_sub(stamp.sent));
         }
     }
 
+    /// Asks for the keyframes that its pictures wait for.
+    pub fn ask_for_keyframes(&mut self, now: Instant) -> Result<()> {
+        for reception in self.receptions.values_mut() {
+            if let (Some(ssrc), Some(peer)) = (reception.wants_keyframe_of(now), &mut self.main) {
+                peer.request_keyframe(now, ssrc)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Something of every track has arrived.
     pub fn receives_all(&self) -> bool {
-        self.ledgers.values().all(Ledger::started)
+        self.receptions.values().all(|reception| reception.ledger.started())
     }
 
     /// `sent`: of each publisher, by seat.
-    pub fn begin(&mut self, sent: &[[u64; Stream::COUNT]]) {
+    pub fn begin(&mut self, now: Instant, sent: &[[u64; Stream::COUNT]]) {
         let first_layer = self.scenario.first_layer();
-        for ((seat, kind), ledger) in &mut self.ledgers {
+        for ((seat, kind), reception) in &mut self.receptions {
             let first = if kind.is_audio() { Stream::Audio } else { first_layer };
-            ledger.begin(&sent[usize::from(*seat)], first);
+            reception.begin(now, &sent[usize::from(*seat)], first);
         }
     }
 
-    pub fn end(&mut self, sent: &[[u64; Stream::COUNT]]) {
-        for ((seat, _), ledger) in &mut self.ledgers {
-            ledger.end(&sent[usize::from(*seat)]);
+    pub fn end(&mut self, now: Instant, sent: &[[u64; Stream::COUNT]]) {
+        for ((seat, _), reception) in &mut self.receptions {
+            reception.end(now, &sent[usize::from(*seat)]);
         }
+    }
+
+    pub fn rate(&self, quality: &mut Quality, steps_from: Option<Instant>) {
+        self.receptions.values().for_each(|reception| reception.rate(quality, steps_from));
     }
 
     pub fn tally(&self) -> Tally {
         let mut sum = Tally::default();
-        for ledger in self.ledgers.values() {
-            sum += ledger.tally();
+        for reception in self.receptions.values() {
+            sum += reception.ledger.tally();
         }
         sum
     }
@@ -190,9 +257,4 @@ impl Participant {
 
 fn stamp(who: Who, stream: Stream, number: u64) -> Stamp {
     Stamp { room: who.room, seat: who.seat, stream, number, sent: wall_clock() }
-}
-
-fn starts_keyframe(kind: MediaKind, payload: &[u8]) -> bool {
-    let descriptor = kind.is_video().then(|| str0m::rtp::Vp8Descriptor::parse(payload).ok()).flatten();
-    descriptor.is_some_and(|descriptor| descriptor.starts_keyframe(payload))
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::DtlsCert;
-use str0m::format::Codec;
-use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive, Transmit};
-use str0m::rtp::{ExtensionValues, RtpWrite};
+use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use super::media::LAYERS;
@@ -23,7 +23,20 @@ pub struct Outgoing {
     pub sequence: u64,
     pub time: u32,
     pub marker: bool,
+    /// RFC 2198; of audio.
+    pub red: bool,
     pub payload: Vec<u8>,
+}
+
+/// A packet that arrived.
+pub struct Arrived {
+    pub ssrc: Ssrc,
+    /// Extended.
+    pub sequence: u64,
+    pub marker: bool,
+    /// RFC 2198.
+    pub red: bool,
+    pub payload: Arc<[u8]>,
 }
 
 pub struct Peer {
@@ -33,25 +46,25 @@ pub struct Peer {
     pub connected: bool,
     /// Somebody cannot show our video without a keyframe.
     pub keyframe_wanted: bool,
-    /// Payloads in order of arrival.
-    pub arrived: VecDeque<Arc<[u8]>>,
+    /// In order of arrival.
+    pub arrived: VecDeque<Arrived>,
     pub outbox: VecDeque<Transmit>,
     pending: Option<SdpPendingOffer>,
     opus: Option<Pt>,
+    red: Option<Pt>,
     vp8: Option<Pt>,
 }
 
 impl Peer {
-    /// `certificate`: clients may share one; making it is not what is measured.
-    pub fn new(now: Instant, address: SocketAddr, certificate: DtlsCert) -> Result<Self> {
+    /// `certificate`: clients may share one; making it is not what is measured. `red`: it understands redundant audio.
+    pub fn new(now: Instant, address: SocketAddr, certificate: DtlsCert, red: bool) -> Result<Self> {
         let config = Rtc::builder().set_rtp_mode(true).set_dtls_cert(certificate).clear_codecs();
-        let mut rtc = config.enable_opus(true, false).enable_vp8(true).build(now);
+        let mut rtc = config.enable_opus(true, red).enable_vp8(true).build(now);
         rtc.add_local_candidate(Candidate::host(address, "udp")?);
-        let payload_type = |codec| {
-            let mut codecs = rtc.codec_config().iter();
-            codecs.find(|params| params.spec().codec == codec).map(str0m::format::PayloadParams::pt)
-        };
-        let (opus, vp8) = (payload_type(Codec::Opus), payload_type(Codec::Vp8));
+        let params = |codec| rtc.codec_config().iter().find(|params| params.spec().codec == codec);
+        let (opus, vp8) = (params(Codec::Opus), params(Codec::Vp8));
+        let (opus, red, vp8) =
+            (opus.map(PayloadParams::pt), opus.and_then(PayloadParams::red), vp8.map(PayloadParams::pt));
         let mut peer = Self {
             rtc,
             address,
@@ -62,6 +75,7 @@ impl Peer {
             outbox: VecDeque::new(),
             pending: None,
             opus,
+            red,
             vp8,
         };
         peer.drain(now)?;
@@ -122,7 +136,12 @@ impl Peer {
     /// Queues a packet; the next `timeout` sends it.
     pub fn write(&mut self, now: Instant, packet: Outgoing) -> Result<()> {
         let audio = packet.rid.is_none() && self.media_kind(packet.mid)?.is_audio();
-        let pt = if audio { self.opus } else { self.vp8 }.context("codec not negotiated")?;
+        let pt = match (audio, packet.red) {
+            (true, true) => self.red,
+            (true, false) => self.opus,
+            (false, _) => self.vp8,
+        };
+        let pt = pt.context("codec not negotiated")?;
         let level = audio.then_some(-30);
         let ext =
             ExtensionValues { audio_level: level, voice_activity: level.map(|_| true), ..Default::default() };
@@ -134,6 +153,18 @@ impl Peer {
         let stream = api.stream_tx_by_mid(packet.mid, packet.rid).context("m-line not negotiated")?;
         stream.write_rtp(write);
         self.drain(now)
+    }
+
+    pub fn opus(&self) -> Result<Pt> {
+        self.opus.context("codec not negotiated")
+    }
+
+    /// Asks the sender of a stream for a keyframe.
+    pub fn request_keyframe(&mut self, now: Instant, ssrc: Ssrc) -> Result<()> {
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+        self.timeout(now)
     }
 
     fn media_kind(&self, mid: Mid) -> Result<MediaKind> {
@@ -151,7 +182,13 @@ impl Peer {
                 Output::Transmit(transmit) => self.outbox.push_back(transmit),
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::KeyframeRequest(_)) => self.keyframe_wanted = true,
-                Output::Event(Event::RtpPacket(packet)) => self.arrived.push_back(packet.payload),
+                Output::Event(Event::RtpPacket(packet)) => self.arrived.push_back(Arrived {
+                    ssrc: packet.header.ssrc,
+                    sequence: *packet.seq_no,
+                    marker: packet.header.marker,
+                    red: self.red == Some(packet.header.payload_type),
+                    payload: packet.payload,
+                }),
                 Output::Event(_) => {}
             }
         }

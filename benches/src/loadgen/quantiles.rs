@@ -20,7 +20,7 @@ impl Default for Latencies {
 }
 
 /// Microseconds; infinite: beyond what was counted, `null` in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     #[serde(deserialize_with = "number_or_infinite")]
     pub p50: f64,

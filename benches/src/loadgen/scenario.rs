@@ -26,6 +26,8 @@ pub struct Scenario {
     /// Layers of the camera: 1 or 3.
     pub layers: u8,
     pub arrivals: Arrivals,
+    /// Nothing is sent any more once everybody of the room receives everything: what joining costs.
+    pub quiet: bool,
 }
 
 pub const NAMES: [&str; 7] =
@@ -46,6 +48,7 @@ impl Scenario {
             video,
             layers,
             arrivals,
+            quiet: false,
         };
         Ok(match name {
             "one-to-one" => room(2, 2, true, standing(20)),
@@ -54,7 +57,7 @@ impl Scenario {
             "audio-only" => room(2, 2, false, standing(40)),
             "one-to-many" => room(21, 1, true, standing(2)),
             // 100 joins per second.
-            "join-storm" => room(2, 2, false, turnover(50, 1.5)),
+            "join-storm" => Self { quiet: true, ..room(2, 2, true, turnover(50, 1.5)) },
             "churn" => room(2, 2, true, turnover(2, 5.0)),
             _ => bail!("no scenario {name}; there are {}", NAMES.join(", ")),
         })

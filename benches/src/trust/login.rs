@@ -28,7 +28,7 @@ pub(super) async fn run(system: System, arguments: &Arguments) -> Result<Measure
     for email in emails {
         browsers.push((Browser::sign_in(&server, &email).await?, email));
     }
-    let at_rest = process::rss_mb(server.pid())?;
+    let at_rest = process::Usage::of(server.pid())?.rss_mb;
     let began = Instant::now();
     let mut milliseconds = Vec::new();
     while began.elapsed() < arguments.duration() {
@@ -59,7 +59,7 @@ async fn flood(server: &Server, browsers: Vec<(Browser, String)>) -> Result<f64>
     }
     let mut peak = 0.0_f64;
     while !tasks.is_empty() {
-        peak = peak.max(process::rss_mb(server.pid())?);
+        peak = peak.max(process::Usage::of(server.pid())?.rss_mb);
         while let Some(done) = tasks.try_join_next() {
             done??;
         }
