@@ -27,6 +27,9 @@ pub struct Arguments {
     /// Address of the media ports and of the WebSocket.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub listen: IpAddr,
+    /// Caption with the bundled demonstration model.
+    #[arg(long)]
+    pub captions: bool,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +44,7 @@ struct Request {
 pub enum Body {
     Join { room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
     Applied { room: u32, seat: u16 },
+    Captioned { room: u32, seat: u16 },
     Leave { room: u32, seat: u16 },
     Close { room: u32 },
     Metrics,

@@ -52,6 +52,28 @@ pub struct Row {
     /// Of runs in which people come and go.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub joins: Option<Joins>,
+    /// Of runs with speakers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub captions: Option<Captions>,
+    /// Of the highest rate that held: what stopped a higher one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub limit: Option<String>,
+}
+
+/// Speakers beside the calls.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Captions {
+    /// Their words become captions, as far as that is possible.
+    pub captioned: bool,
+    pub speakers: usize,
+    /// Step of the caption pipeline's ladder at the end; from 3 on it is saturated.
+    pub level: u8,
+    /// Seconds of speech that were given up.
+    pub gap_seconds: f64,
+    /// Datagrams that the media server could not hand to the kernel.
+    pub not_sent: u64,
+    /// As in `inside_us`, interpolated within its bucket.
+    pub inside_p99_us: f64,
 }
 
 /// How people came in.

@@ -33,6 +33,6 @@ async fn handle(commands: SyncSender<Command>, body: Body) -> Result<Value> {
             commands.send(Command::Leave((room, seat)))?;
             Ok(json!({}))
         }
-        Body::Applied { .. } | Body::Close { .. } | Body::Metrics => Ok(json!({})),
+        Body::Applied { .. } | Body::Captioned { .. } | Body::Close { .. } | Body::Metrics => Ok(json!({})),
     }
 }

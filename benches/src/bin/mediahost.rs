@@ -1,7 +1,7 @@
 //! The media server alone in a process, for the load generator: no accounts, no database, no browser. It signs its own
 //! join tokens, so that every join is verified as in production.
 //!
-//! Prints the address of its WebSocket. Requests there: `join`, `applied`, `leave`, `close`, `metrics`.
+//! Prints the address of its WebSocket. Requests there: `join`, `applied`, `captioned`, `leave`, `close`, `metrics`.
 #![expect(clippy::disallowed_methods, reason = "the clock of a command-line tool")]
 
 use std::sync::Arc;
@@ -39,7 +39,11 @@ async fn main() -> Result<()> {
         max_participants_per_worker: 5000,
         ..MediaConfig::default()
     };
-    let whisper = WhisperConfig { enabled: false, ..WhisperConfig::default() };
+    let whisper = WhisperConfig {
+        enabled: arguments.captions,
+        demonstration_fallback: true,
+        ..WhisperConfig::default()
+    };
     let registry = Registry::new();
     let verifier = JoinTokenVerifier::new(&public);
     let (server, mut events) = MediaServer::start(&config, &whisper, verifier, &registry, unix_ms()?)?;
@@ -74,6 +78,10 @@ impl Host {
             }
             Body::Applied { room, seat } => {
                 self.server.negotiated(room_id(room), participant(room, seat), 1).await;
+                Ok(json!({}))
+            }
+            Body::Captioned { room, seat } => {
+                self.server.set_captioned(room_id(room), participant(room, seat), true).await;
                 Ok(json!({}))
             }
             Body::Leave { room, seat } => {

@@ -7,6 +7,7 @@ mod traffic;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,10 @@ pub struct Driver {
     pub scenario: Scenario,
     /// Of the clients' networks, where they are worse than the machine's own.
     pub profile: Option<Profile>,
+    /// Of what speakers say, 20 ms of Opus each; one after the other, round and round.
+    pub speech: Arc<[Vec<u8>]>,
+    /// Rooms of this fleet have numbers from here on.
+    pub first_room: u32,
     pub certificate: DtlsCert,
     /// Of the system under test.
     pub second_connection: bool,
@@ -101,7 +106,7 @@ impl Driver {
             by_who: HashMap::new(),
             rooms: BTreeMap::new(),
             media: BinaryHeap::new(),
-            next_room: u32::from(self.number),
+            next_room: self.first_room + u32::from(self.number % self.threads),
             next_opening: now,
             next_address: 0,
             flights: Flights::default(),
@@ -215,7 +220,7 @@ impl Run {
             self.media.push(Reverse((at + interval, index, audio, who)));
             if participant.is_up() {
                 if audio {
-                    participant.send_audio(now)?;
+                    participant.send_audio(now, &self.driver.speech)?;
                 } else {
                     participant.send_video(now)?;
                 }

@@ -13,6 +13,7 @@ use super::driver::{Driver, Note, Order};
 use super::link::Profile;
 use super::outcome::Outcome;
 use super::scenario::Scenario;
+use super::speech::Dialogue;
 use super::system::{System, Tell};
 
 /// Notes of the drivers waiting for the control side; full: the drivers wait.
@@ -30,6 +31,8 @@ pub struct Plan {
     /// Address of the system under test.
     pub server: IpAddr,
     pub threads: u8,
+    /// Beside another fleet: the number of its first thread and of its first room.
+    pub first: (u8, u32),
     pub seed: u64,
 }
 
@@ -53,7 +56,8 @@ impl Fleet {
         let crypto = str0m::crypto::from_feature_flags();
         let certificate =
             crypto.dtls_provider.generate_certificate().context("no certificate for the clients")?;
-        for number in 0..plan.threads {
+        let speech: Arc<[Vec<u8>]> = if plan.scenario.speech { spoken().into() } else { Arc::default() };
+        for number in plan.first.0..plan.first.0 + plan.threads {
             let (order, received) = std::sync::mpsc::sync_channel(ORDERS);
             let driver = Driver {
                 number,
@@ -61,6 +65,8 @@ impl Fleet {
                 server: plan.server,
                 scenario: plan.scenario,
                 profile: plan.profile,
+                speech: Arc::clone(&speech),
+                first_room: plan.first.1,
                 certificate: certificate.clone(),
                 second_connection: system.second_connection(),
                 orders: received,
@@ -128,7 +134,8 @@ impl Fleet {
             note = self.notes.recv() => {
                 match note.context("the drivers have ended")? {
                     Note::Ask(driver, ask) => {
-                        let (system, driver) = (Arc::clone(&self.system), self.orders[usize::from(driver)].clone());
+                        let order = self.orders[usize::from(driver) % self.orders.len()].clone();
+                        let (system, driver) = (Arc::clone(&self.system), order);
                         self.signalling.spawn(async move {
                             let mut ports = Vec::new();
                             for tell in system.handle(ask).await? {
@@ -148,6 +155,11 @@ impl Fleet {
             }
         }
     }
+}
+
+/// What the doctors of the spoken dialogues say.
+fn spoken() -> Vec<Vec<u8>> {
+    ["d00", "d01", "d02", "d03"].into_iter().flat_map(|name| Dialogue::load(name).doctor).collect()
 }
 
 /// `a=candidate:<foundation> <component> udp <priority> <address> <port> …` (RFC 8839 §5.1).

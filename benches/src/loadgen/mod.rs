@@ -6,12 +6,15 @@
 //! say what people had of it (`quality.rs`). `system/` speaks with the system under test,
 //! `process.rs` reads what it cost.
 
+pub mod arguments;
 pub mod delays;
 pub mod driver;
 pub mod fleet;
 pub mod junk;
 pub mod ledger;
+pub mod limit;
 pub mod link;
+pub mod measure;
 pub mod media;
 pub mod numbers;
 pub mod outcome;
@@ -24,6 +27,9 @@ pub mod quality;
 pub mod quantiles;
 pub mod reception;
 pub mod scenario;
+#[path = "../../../media-server/tests/support/speech.rs"]
+#[expect(dead_code, reason = "the generator only wants the packets")]
+mod speech;
 pub mod stamp;
 pub mod system;
 pub mod voice;

@@ -28,10 +28,20 @@ pub struct Scenario {
     pub arrivals: Arrivals,
     /// Nothing is sent any more once everybody of the room receives everything: what joining costs.
     pub quiet: bool,
+    /// Microphones carry real speech; nobody receives it.
+    pub speech: bool,
 }
 
-pub const NAMES: [&str; 7] =
-    ["one-to-one", "three-party", "five-party", "audio-only", "one-to-many", "join-storm", "churn"];
+pub const NAMES: [&str; 8] = [
+    "one-to-one",
+    "three-party",
+    "five-party",
+    "audio-only",
+    "one-to-many",
+    "join-storm",
+    "churn",
+    "speakers",
+];
 
 impl Scenario {
     /// `rooms`: standing rooms, or rooms per second for the two scenarios of turnover; `None`: the usual number.
@@ -49,6 +59,7 @@ impl Scenario {
             layers,
             arrivals,
             quiet: false,
+            speech: false,
         };
         Ok(match name {
             "one-to-one" => room(2, 2, true, standing(20)),
@@ -59,6 +70,7 @@ impl Scenario {
             // 100 joins per second.
             "join-storm" => Self { quiet: true, ..room(2, 2, true, turnover(50, 1.5)) },
             "churn" => room(2, 2, true, turnover(2, 5.0)),
+            "speakers" => Self { speech: true, ..room(1, 1, false, standing(60)) },
             _ => bail!("no scenario {name}; there are {}", NAMES.join(", ")),
         })
     }

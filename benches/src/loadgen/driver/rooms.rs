@@ -37,7 +37,7 @@ impl Run {
         while now >= self.next_opening && self.ending.is_none() {
             match self.driver.scenario.arrivals {
                 Arrivals::Standing { rooms } => {
-                    if self.next_room as usize >= rooms {
+                    if (self.next_room - self.driver.first_room) as usize >= rooms {
                         return Ok(());
                     }
                     self.next_opening += OPENING;
@@ -101,7 +101,7 @@ impl Run {
     /// How many standing rooms are this driver's.
     pub(super) fn standing_rooms(&self) -> usize {
         let (rooms, threads) = (self.driver.scenario.rooms(), usize::from(self.driver.threads));
-        (rooms + threads - 1 - usize::from(self.driver.number)) / threads
+        (rooms + threads - 1 - usize::from(self.driver.number) % threads) / threads
     }
 
     pub(super) fn look_after_rooms(&mut self, now: Instant) -> Result<()> {

@@ -20,12 +20,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// `workers`: media threads, 0 for one per core.
-    pub async fn start(place: &Place, program: &str, workers: usize) -> Result<Self> {
+    /// `workers`: media threads, 0 for one per core. `options`: what else its command line says.
+    pub async fn start(place: &Place, program: &str, workers: usize, options: &[&str]) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name(program);
         let mut process = place
             .command(&program.to_string_lossy())
             .args(["--workers", &workers.to_string(), "--listen", &place.server.to_string()])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("{}: build it first", program.display()))?;
@@ -49,6 +50,7 @@ impl Host {
                 Ok(vec![Tell::Answer { who, sdp }])
             }
             Ask::Applied(who) => self.tell("applied", who).await,
+            Ask::Captioned(who) => self.tell("captioned", who).await,
             Ask::Leave(who) => self.tell("leave", who).await,
             Ask::Close(room) => self.tell("close", Who { room, seat: 0 }).await,
             Ask::Answer { .. } => Ok(Vec::new()),

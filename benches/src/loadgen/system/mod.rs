@@ -11,7 +11,6 @@ use str0m::media::MediaKind;
 
 use tokio::process::Command;
 
-use super::delays::Delays;
 use super::participant::Who;
 
 /// An m-line and the track that it carries: whose, and which.
@@ -40,6 +39,8 @@ pub enum Ask {
         who: Who,
         sdp: String,
     },
+    /// Its words become captions.
+    Captioned(Who),
     Leave(Who),
     /// Everyone has left.
     Close(u32),
@@ -92,11 +93,11 @@ impl System {
         }
     }
 
-    /// How long datagrams have been inside so far, if it counts that.
-    pub async fn delays(&self) -> Result<Delays> {
+    /// Everything that it counts, as Prometheus reads it; nothing, if it does not count.
+    pub async fn metrics(&self) -> Result<String> {
         match self {
-            Self::Host(system) => Ok(Delays::read(&system.metrics().await?)),
-            Self::Janus(_) => Ok(Delays::default()),
+            Self::Host(system) => system.metrics().await,
+            Self::Janus(_) => Ok(String::new()),
         }
     }
 
