@@ -14,7 +14,7 @@ FILTER ?=
 .PHONY: help
 help:
 	@echo "Auscult: make <target>"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: need-build web ## install what is missing, build, start everything with a demo clinic (data in ./data)
@@ -79,20 +79,22 @@ test-api: need-build web ## ask the running server all that its API's descriptio
 bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json
 	cargo run --release --package benches --bin captions
 
-.PHONY: bench-media
-bench-media: ## forwarding beside Janus and a bare relay -> bench-results/media.json, the table in benches/README.md
+# Each writes bench-results/NAME.json; tables and plots of benches/README.md are made from all that are there.
+MEDIA_BENCHES := bench-media bench-rooms bench-quality bench-joins bench-limit bench-captioned-calls bench-hostile
+.PHONY: $(MEDIA_BENCHES)
+bench-media: ## forwarding beside Janus and a bare relay
+bench-rooms: ## cost per packet and memory from 10 to 200 rooms
+bench-quality: ## what listeners and viewers get at 5 % loss, with jitter, and when the bandwidth steps down and up
+bench-joins: ## 100 joins a second, and rooms that come and go
+bench-limit: ## the highest rate that is forwarded exactly, held for a minute
+bench-captioned-calls: ## calls beside more speech than can be captioned
+bench-hostile: ## calls beside 200 000 junk datagrams a second for a minute
+$(MEDIA_BENCHES):
 	@config/dev/need.sh bench
 	cargo build --release --package benches --bin loadgen --bin mediahost --bin floorhost --bin mediareport
 	mkdir -p bench-results
-	config/dev/two-networks.sh config/dev/bench-media.sh $(TARGET)/release/loadgen
+	config/dev/two-networks.sh config/dev/bench-media.sh $(@:bench-%=%) $(TARGET)/release/loadgen
 	$(TARGET)/release/mediareport
-
-.PHONY: bench-hostile
-bench-hostile: ## calls beside 200 000 junk datagrams a second for a minute -> bench-results/hostile.json
-	@config/dev/need.sh bench
-	cargo build --release --package benches --bin loadgen --bin mediahost
-	mkdir -p bench-results
-	config/dev/two-networks.sh config/dev/bench-hostile.sh $(TARGET)/release/loadgen
 
 .PHONY: bench-trust
 bench-trust: need-test web ## audit entries, sealed reads, a new master key, sign-ins on both engines -> bench-results/trust.json

@@ -90,7 +90,7 @@ async fn count(arguments: &Arguments, run: &Run, system: &Arc<System>, mut fleet
     fleet.order(|| Order::End)?;
     let outcome = fleet.outcome().await?;
     ensure!(outcome.misrouted == 0, "{} packets reached somebody they were not for", outcome.misrouted);
-    ensure!(outcome.tally.delivered > 0, "nothing arrived");
+    ensure!(outcome.tally.delivered + outcome.joined > 0, "nothing arrived");
     let row = row(&before, &after, seconds, &outcome);
     let joins = matches!(run.scenario.arrivals, Arrivals::Turnover { .. });
     Ok(Row {
@@ -179,7 +179,7 @@ fn row(before: &Usages, after: &Usages, seconds: f64, outcome: &Outcome) -> Row 
         lost: tally.lost,
         duplicated: tally.duplicated,
         broken_switches: tally.broken_switches,
-        cpu_us_per_packet: round(cpu * 1e6 / tally.delivered.max(1) as f64),
+        cpu_us_per_packet: if tally.delivered > 0 { round(cpu * 1e6 / tally.delivered as f64) } else { 0.0 },
         cpu_percent: round(cpu / seconds * 100.0),
         generator_cpu_percent: round(after.generator.cpu_since(&before.generator) / seconds * 100.0),
         generator_dropped: after.generator.dropped - before.generator.dropped + outcome.send_failures,

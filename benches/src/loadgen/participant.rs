@@ -148,8 +148,8 @@ impl Participant {
         self.keyframe_due |= std::mem::take(&mut peer.keyframe_wanted);
         let keyframe = std::mem::take(&mut self.keyframe_due);
         let simulcast = self.scenario.layers > 1;
-        let first = if simulcast { 0 } else { LAYERS.len() - 1 };
-        for (index, layer) in LAYERS.iter().enumerate().skip(first) {
+        let (first, count) = if simulcast { (0, LAYERS.len()) } else { (self.scenario.single.into(), 1) };
+        for (index, layer) in LAYERS.iter().enumerate().skip(first).take(count) {
             let stream = Stream::Video(index as u8);
             for part in 0..layer.packets {
                 let number = self.sent[stream.index()];

@@ -25,6 +25,8 @@ pub struct Scenario {
     pub video: bool,
     /// Layers of the camera: 1 or 3.
     pub layers: u8,
+    /// The only layer, where there is one.
+    pub single: u8,
     pub arrivals: Arrivals,
     /// Nothing is sent any more once everybody of the room receives everything: what joining costs.
     pub quiet: bool,
@@ -32,7 +34,7 @@ pub struct Scenario {
     pub speech: bool,
 }
 
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "one-to-one",
     "three-party",
     "five-party",
@@ -40,6 +42,7 @@ pub const NAMES: [&str; 8] = [
     "one-to-many",
     "join-storm",
     "churn",
+    "small-pictures",
     "speakers",
 ];
 
@@ -58,6 +61,7 @@ impl Scenario {
             video,
             layers,
             arrivals,
+            single: 2,
             quiet: false,
             speech: false,
         };
@@ -65,6 +69,7 @@ impl Scenario {
             "one-to-one" => room(2, 2, true, standing(20)),
             "three-party" => room(3, 3, true, standing(7)),
             "five-party" => room(5, 5, true, standing(3)),
+            "small-pictures" => Self { layers: 1, single: 0, ..room(2, 2, true, standing(50)) },
             "audio-only" => room(2, 2, false, standing(40)),
             "one-to-many" => room(21, 1, true, standing(2)),
             // 100 joins per second.
@@ -91,6 +96,6 @@ impl Scenario {
 
     /// The video stream that flows when nothing has arrived yet.
     pub fn first_layer(&self) -> Stream {
-        Stream::Video(if self.layers > 1 { 0 } else { 2 })
+        Stream::Video(if self.layers > 1 { 0 } else { self.single })
     }
 }
