@@ -92,6 +92,11 @@ async fn count(arguments: &Arguments, run: &Run, system: &Arc<System>, mut fleet
     ensure!(outcome.misrouted == 0, "{} packets reached somebody they were not for", outcome.misrouted);
     ensure!(outcome.tally.delivered + outcome.joined > 0, "nothing arrived");
     let row = row(&before, &after, seconds, &outcome);
+    ensure!(
+        run.captioned.is_none() || row.generator_dropped == 0,
+        "the generator itself lost {} datagrams: nothing can be said about captions",
+        row.generator_dropped
+    );
     let joins = matches!(run.scenario.arrivals, Arrivals::Turnover { .. });
     Ok(Row {
         scenario: run.scenario.name.to_owned(),

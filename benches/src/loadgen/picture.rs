@@ -131,8 +131,8 @@ impl Picture {
     /// First and last sequence number of what can be decoded next.
     fn next_frame(&self) -> Option<(u64, u64)> {
         let follows = self.next.and_then(|next| Some((next, self.end_of_frame(next)?)));
-        let keyframes = self.waiting.iter().filter(|(_, packet)| packet.starts_keyframe);
-        follows.or_else(|| keyframes.filter_map(|(from, _)| Some((*from, self.end_of_frame(*from)?))).next())
+        let mut keyframes = self.waiting.iter().filter(|(_, packet)| packet.starts_keyframe);
+        follows.or_else(|| keyframes.find_map(|(from, _)| Some((*from, self.end_of_frame(*from)?))))
     }
 
     /// The last packet of the frame that begins at `from`, if it is whole. The server may cut a frame when it goes on with

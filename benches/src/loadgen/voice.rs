@@ -42,7 +42,9 @@ mod tests {
         voice.begin(10);
         // 12 came as the redundant block of 13; 15 and 16 never did.
         for blocks in [&[9, 10][..], &[10, 11], &[12, 13], &[13, 14], &[17]] {
-            blocks.iter().for_each(|number| voice.hear(*number));
+            for number in blocks {
+                voice.hear(*number);
+            }
         }
         voice.end(18);
         assert_eq!(voice.said_and_lost(), (8, 2));
