@@ -24,6 +24,9 @@ const WRITERS: usize = 5;
 /// A request that finds no connection for this long is answered 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// At start a busy database may take longer: it is asked this often.
+const FIRST_ATTEMPTS: u32 = 3;
+
 /// A connection that was used more recently is taken to be alive.
 const ASK_AFTER: Duration = Duration::from_secs(1);
 
@@ -122,9 +125,16 @@ pub(super) async fn connect(url: &str, engine: Engine) -> Result<AnyPool, StoreE
         .after_connect(move |connection, _| prepare(connection, engine))
         .test_before_acquire(false)
         .before_acquire(|connection, meta| Box::pin(is_usable(connection, meta.idle_for)))
-        .connect(url)
-        .await?;
-    Ok(pool)
+        .connect_lazy(url)?;
+    let mut attempts = FIRST_ATTEMPTS;
+    loop {
+        attempts -= 1;
+        match pool.acquire().await {
+            Ok(_) => return Ok(pool),
+            Err(sqlx::Error::PoolTimedOut) if attempts > 0 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// On a full disk `SQLite` undoes a transaction by itself, and sqlx goes on believing that it is in one. A server that
