@@ -77,7 +77,7 @@ test-api: need-build web ## ask the running server all that its API's descriptio
 
 .PHONY: bench-captions
 bench-captions: need-build ## caption delay and accuracy under load -> bench-results/captions.json
-	cargo run --release --package benches --bin captions
+	cargo run --release --package benches --no-default-features --bin captions
 
 # Each writes bench-results/NAME.json; tables and plots of benches/README.md are made from all that are there.
 MEDIA_BENCHES := bench-media bench-rooms bench-quality bench-joins bench-limit bench-captioned-calls bench-hostile
@@ -91,7 +91,7 @@ bench-captioned-calls: ## calls beside more speech than can be captioned
 bench-hostile: ## calls beside 200 000 junk datagrams a second for a minute
 $(MEDIA_BENCHES):
 	@config/dev/need.sh bench
-	cargo build --release --package benches --bin loadgen --bin mediahost --bin floorhost --bin mediareport
+	cargo build --release --package benches --no-default-features --bin loadgen --bin mediahost --bin floorhost --bin mediareport
 	mkdir -p bench-results
 	config/dev/two-networks.sh config/dev/bench-media.sh $(@:bench-%=%) $(TARGET)/release/loadgen
 	$(TARGET)/release/mediareport

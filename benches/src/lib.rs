@@ -5,4 +5,5 @@ pub mod host;
 pub mod loadgen;
 pub mod machine;
 pub mod report;
+#[cfg(feature = "trust")]
 pub mod trust;
