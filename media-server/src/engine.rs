@@ -10,7 +10,7 @@ mod routing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,10 +21,11 @@ use str0m::net::{Protocol, Receive, Transmit};
 
 use crate::command::MediaCommand;
 use crate::demux::{Demux, Remote, Route, Slot};
+use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Session, SessionConfig, SessionEvent};
+use crate::session::{Connection, Identity, Session, SessionConfig, SessionEvent};
 use crate::timers::Timers;
 use crate::transcription::Tap;
 use crate::{MediaEvent, RoomId, SessionEnd};
@@ -62,7 +63,7 @@ pub struct Engine {
     config: EngineConfig,
     session_config: Arc<SessionConfig>,
     sessions: Vec<Option<Session>>,
-    rooms: HashMap<RoomId, Room>,
+    rooms: IdMap<RoomId, Room>,
     demux: Demux,
     timers: Timers,
     next_tick: Instant,
@@ -86,6 +87,8 @@ pub struct Engine {
 impl Engine {
     pub fn new(config: EngineConfig, tap: Option<Tap>, random: Random, now: Instant) -> Self {
         let session_config = Arc::new(SessionConfig {
+            started: now,
+            identity: Identity::generate(),
             ice_lite: config.ice_lite,
             local: config.local.clone(),
             public: config.public.clone(),
@@ -95,7 +98,7 @@ impl Engine {
             config,
             session_config,
             sessions: Vec::new(),
-            rooms: HashMap::new(),
+            rooms: IdMap::default(),
             timers: Timers::default(),
             next_tick: now + TICK,
             listened: now,
@@ -148,7 +151,7 @@ impl Engine {
             self.counters.dropped_unproven += 1;
             return;
         }
-        self.drive(slot, |session| session.receive(input));
+        self.drive(slot, |session| session.receive(now, input));
         self.settle(now);
     }
 

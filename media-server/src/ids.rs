@@ -101,6 +101,9 @@ pub struct TrackId {
     pub source: Source,
 }
 
+/// A map by ids that the control plane made: nobody can choose them so that they collide, and packets look them up.
+pub(crate) type IdMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 #[cfg(test)]
 mod tests {
     use super::*;

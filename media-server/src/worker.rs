@@ -156,8 +156,8 @@ impl Worker {
                 }
             });
             match received {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(true) => {}
+                Ok(false) => return,
                 Err(error) => {
                     tracing::debug!(%error, "receive failed");
                     return;

@@ -6,12 +6,12 @@ pub(crate) mod layers;
 pub(crate) mod rewrite;
 pub(crate) mod speaker;
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use str0m::media::Mid;
 
 use crate::demux::Slot;
+use crate::ids::IdMap;
 use crate::{ParticipantId, Source, Tile, TrackId};
 use hearing::{Hearing, Silence};
 use layers::{Layer, LayerState, PerLayer};
@@ -31,7 +31,7 @@ pub(crate) struct Member {
     /// Since when the microphone has been on and sent nothing, as far as was looked.
     pub(crate) silent: Option<Silence>,
     /// What the participant's screen shows, as far as it has said.
-    tiles: HashMap<TrackId, Option<Layer>>,
+    tiles: IdMap<TrackId, Option<Layer>>,
 }
 
 impl Member {
@@ -59,8 +59,8 @@ pub(crate) struct Track {
 }
 
 pub(crate) struct Room {
-    pub(crate) members: HashMap<ParticipantId, Member>,
-    pub(crate) tracks: HashMap<TrackId, Track>,
+    pub(crate) members: IdMap<ParticipantId, Member>,
+    pub(crate) tracks: IdMap<TrackId, Track>,
     pub(crate) speakers: ActiveSpeakers,
     pub(crate) hearing: Hearing,
 }
@@ -68,8 +68,8 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            members: HashMap::new(),
-            tracks: HashMap::new(),
+            members: IdMap::default(),
+            tracks: IdMap::default(),
             speakers: ActiveSpeakers::new(now),
             hearing: Hearing::default(),
         }

@@ -15,9 +15,9 @@ pub(super) const INITIAL_ESTIMATE: u64 = 1_000_000;
 /// A browser without transport-wide feedback gives no estimate; then this, bit/s.
 const UNKNOWN_ESTIMATE: u64 = 3_000_000;
 
-/// For repairs, per picture: the defaults of str0m.
-const RTX_PACKETS: usize = 1024;
-const RTX_AGE: Duration = Duration::from_secs(3);
+/// For repairs, per picture: later ones come too late for a conversation, and what is kept costs memory and cache.
+const RTX_PACKETS: usize = 512;
+const RTX_AGE: Duration = Duration::from_secs(1);
 const RTX_SHARE: f32 = 0.15;
 
 /// Wanting more for this long has the estimator start anew.
@@ -88,17 +88,17 @@ impl Session {
         wanted
     }
 
-    /// What was sent of the picture so far is not sent again: the network lost it because it was too much, and repairs of
-    /// a layer that ends would keep the keyframe of the next one waiting.
-    fn forget_sent(&mut self, mid: Mid) {
+    /// What was sent of the picture so far is not sent again, and a second of what follows can be. When the network lost
+    /// packets because they were too much, repairs of a layer that ends would keep the keyframe of the next one waiting.
+    pub(super) fn forget_sent(&mut self, mid: Mid) {
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
             stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
         }
         self.drain();
     }
 
-    /// Starts the estimator anew, which probes at once. After losses it may hold its value for long (20 s were seen) and does not
-    /// probe meanwhile, though the network carries more again.
+    /// Starts the estimator anew, which probes at once. After losses it may hold its value for long (20 s were seen) and
+    /// does not probe meanwhile, though the network carries more again.
     fn look_for_more(&mut self, now: Instant, allocation: &Allocation) {
         let Some(estimate) = self.downlink.estimate else { return };
         if self.downlink.hunger.has_lasted(now, allocation.minimum > estimate) {

@@ -202,6 +202,7 @@ impl Session {
         }
         forward.sent += 1;
         self.written = true;
+        self.queued += 1;
         self.drain();
         Forwarded::Sent
     }

@@ -3,7 +3,9 @@
 
 mod allocation;
 mod codec;
+mod departure;
 mod downlink;
+mod dtls;
 mod forward;
 mod negotiation;
 mod policer;
@@ -20,16 +22,18 @@ use str0m::format::PayloadParams;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::net::Transmit;
 use str0m::rtp::{RtpPacket, Ssrc};
-use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, PacerReason, Reason, Rtc};
 
 pub(crate) use allocation::Demand;
 pub(crate) use codec::{Frame, is_red};
+pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
 
 use crate::demux::Slot;
 use crate::grant::Grant;
 use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
+use departure::{Departure, RtxTypes};
 use downlink::{Downlink, INITIAL_ESTIMATE};
 use policer::Policer;
 use quality::QualityMeter;
@@ -41,10 +45,17 @@ const STATS_INTERVAL: Duration = Duration::from_secs(2);
 const EARLY: Duration = Duration::from_micros(200);
 /// A session that always has something due must not hold up the others.
 const TIMEOUTS_PER_CALL: usize = 128;
+/// Reports, retransmission requests and the pacer's books of all sessions of a worker are looked after together this
+/// often, instead of waking the thread for each.
+const HOUSEKEEPING: Duration = Duration::from_millis(5);
+/// While the estimator probes, the pacer's clock is kept to the point for this long after each packet of its own.
+const PROBING: Duration = Duration::from_millis(50);
 
 /// What a session needs to know about the node it runs on.
-#[derive(Clone)]
 pub(crate) struct SessionConfig {
+    /// When the engine started; housekeeping falls on multiples of its interval since then.
+    pub(crate) started: Instant,
+    pub(crate) identity: Identity,
     pub(crate) ice_lite: bool,
     /// Our own addresses, the private ones; UDP and passive TCP on the same port.
     pub(crate) local: Vec<SocketAddr>,
@@ -111,11 +122,18 @@ pub(crate) struct Session {
     policer: Policer,
     quality: QualityMeter,
     downlink: Downlink,
+    /// The latest time that was given.
+    now: Instant,
     deadline: Instant,
     transmits: VecDeque<Transmit>,
     events: VecDeque<SessionEvent>,
     /// Packets were written since the last timeout input; str0m sends them at the next one.
     pub(crate) written: bool,
+    /// Packets that were written and have not left yet.
+    queued: u32,
+    /// When a packet left last that nobody had written: padding of a probe, a retransmission.
+    padded: Option<Instant>,
+    rtx_types: RtxTypes,
 }
 
 impl Session {
@@ -131,6 +149,8 @@ impl Session {
             .set_rtp_mode(true)
             .set_ice_lite(config.ice_lite)
             .set_local_ice_credentials(credentials.clone())
+            .set_crypto_provider(Arc::clone(&config.identity.crypto))
+            .set_dtls_cert(config.identity.certificate.clone())
             .clear_codecs()
             .enable_opus(true, true)
             .enable_vp8(true)
@@ -162,10 +182,14 @@ impl Session {
             policer: Policer::new(now),
             quality: QualityMeter::default(),
             downlink: Downlink::default(),
+            now,
             deadline: now,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             written: false,
+            queued: 0,
+            padded: None,
+            rtx_types: RtxTypes::default(),
         };
         session.drain();
         session
@@ -182,7 +206,8 @@ impl Session {
     }
 
     /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
-    pub(crate) fn receive(&mut self, datagram: Input<'_>) {
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Input<'_>) {
+        self.now = now;
         if let Err(error) = self.rtc.handle_input(datagram) {
             tracing::debug!(%error, "datagram ignored");
         }
@@ -192,6 +217,7 @@ impl Session {
     /// Until nothing more is due: str0m's pacer lets one packet go, then wants a microsecond to pass.
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.written = false;
+        self.now = now;
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
             if let Err(error) = self.rtc.handle_input(Input::Timeout(at)) {
@@ -254,10 +280,17 @@ impl Session {
     fn drain(&mut self) {
         loop {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
+                Ok(Output::Transmit(transmit)) => {
+                    match self.rtx_types.departure(&transmit.contents) {
+                        Departure::Written => self.queued = self.queued.saturating_sub(1),
+                        Departure::Padding => self.padded = Some(self.now),
+                        Departure::Other => {}
+                    }
+                    self.transmits.push_back(transmit);
+                }
                 Ok(Output::Event(event)) => self.on_event(event),
                 Ok(Output::Timeout(at)) => {
-                    self.deadline = at;
+                    self.deadline = self.due(at);
                     return;
                 }
                 Err(error) => {
@@ -267,6 +300,31 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// When what str0m wants at `at` is done: to the point if a packet or a handshake waits for it, with the next
+    /// housekeeping otherwise.
+    fn due(&mut self, at: Instant) -> Instant {
+        let prompt = match self.rtc.last_timeout_reason() {
+            // After every packet the pacer wants its books closed; with nothing left to send there is no hurry.
+            Reason::Pacer(PacerReason::Immediate) => self.queued > 0 || self.is_probing(),
+            Reason::Pacer(PacerReason::Handle) => {
+                self.queued = 0;
+                self.is_probing()
+            }
+            Reason::Pacer(_) | Reason::DTLS | Reason::SendStream => true,
+            _ => false,
+        };
+        if prompt || at <= self.now {
+            return at;
+        }
+        let since_start = at.saturating_duration_since(self.config.started).as_micros();
+        let turn = since_start.div_ceil(HOUSEKEEPING.as_micros());
+        self.config.started + HOUSEKEEPING * u32::try_from(turn).unwrap_or(u32::MAX)
+    }
+
+    fn is_probing(&self) -> bool {
+        self.padded.is_some_and(|at| self.now.saturating_duration_since(at) < PROBING)
     }
 
     fn on_event(&mut self, event: Event) {

@@ -8,6 +8,7 @@ use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid};
 
 use self::offer::{OfferedLine, offered_lines};
+use super::departure::RtxTypes;
 use super::{Forward, Session};
 use crate::demux::Demux;
 use crate::{Answer, MediaError, Negotiation, Source, Subscription};
@@ -30,6 +31,7 @@ impl Session {
         self.drain();
         let answer = answer.map_err(|error| MediaError::Sdp(error.to_string()))?.to_sdp_string();
         let answer = self.restore_credentials(answer, demux, random);
+        self.rtx_types = RtxTypes::of(&self.rtc);
         self.publications =
             negotiation.publish.iter().map(|line| (Mid::from(line.mid.as_str()), line.source)).collect();
         self.ingress.clear();
@@ -116,6 +118,9 @@ impl Session {
             random(&mut bytes);
             let random = u16::from_be_bytes([bytes[0], bytes[1]]);
             self.forwards.push(Forward::new(*mid, kind, subscription.track, request, random));
+            if !kind.is_audio() {
+                self.forget_sent(*mid);
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ use super::tap::AudioPacket;
 use super::transcriber::{TranscribeError, Transcriber};
 use crate::{MediaEvent, ParticipantId, RoomId};
 
+/// Media goes first: whatever else wants a processor gets it before the captions do (`nice` values run to 19).
+const NICENESS: i32 = 19;
 /// How often the tap is emptied.
 const POLL: Duration = Duration::from_millis(20);
 /// Commands waiting for the pipeline thread, which takes them every [`POLL`]. A caller that finds the queue full
@@ -69,6 +71,13 @@ pub(super) fn start(
     let run = move || run(front, &command_queue, &results, pool);
     threads.push(thread::Builder::new().name("captions".into()).spawn(run)?);
     Ok((commands, threads))
+}
+
+/// Linux counts niceness per thread, and the threads that whisper.cpp starts inherit it.
+fn step_back() {
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::warn!(%error, "captions run at the priority of media");
+    }
 }
 
 /// The pipeline thread. Wakes when an inference is done, and every [`POLL`] for packets and commands.
@@ -168,6 +177,7 @@ impl Front {
 
 /// A worker thread: keeps one transcriber, makes a new one when the model changed or the old one panicked.
 fn work(index: usize, jobs: &Receiver<Job>, done: &SyncSender<(usize, JobResult)>) {
+    step_back();
     let mut current: Option<(Arc<Model>, Box<dyn Transcriber>)> = None;
     while let Ok(Job { model, audio, tag }) = jobs.recv() {
         let started = Instant::now();

@@ -1,0 +1,59 @@
+//! What leaves a session, as its unencrypted RTP header tells.
+
+use str0m::Rtc;
+
+/// SSRC of packets that only probe the way (libwebrtc's convention).
+const PROBE_SSRC: [u8; 4] = [0; 4];
+
+/// Why a datagram leaves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// A forwarded packet.
+    Written,
+    /// RTP that str0m made itself: padding of a probe, a retransmission.
+    Padding,
+    /// STUN, DTLS, RTCP.
+    Other,
+}
+
+/// The payload types that the session negotiated for retransmission (RFC 4588), a bit each.
+#[derive(Default)]
+pub(super) struct RtxTypes(u128);
+
+impl RtxTypes {
+    pub(super) fn of(rtc: &Rtc) -> Self {
+        let resend = rtc.codec_config().iter().filter_map(str0m::format::PayloadParams::resend);
+        Self(resend.fold(0, |types, pt| types | 1 << (*pt & 0x7f)))
+    }
+
+    /// RFC 7983 §7 tells RTP from STUN and DTLS, RFC 5761 §4 from RTCP.
+    pub(super) fn departure(&self, datagram: &[u8]) -> Departure {
+        let [128..=191, second, rest @ ..] = datagram else { return Departure::Other };
+        if (192..=223).contains(second) {
+            return Departure::Other;
+        }
+        let retransmits = self.0 >> (second & 0x7f) & 1 == 1;
+        let probes = rest.get(6..10) == Some(&PROBE_SSRC);
+        if retransmits || probes { Departure::Padding } else { Departure::Written }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_what_was_forwarded_and_what_str0m_made() {
+        let types = RtxTypes(1 << 97);
+        let rtp =
+            |pt: u8, ssrc: u32| [&[0x90, pt, 0, 1, 0, 0, 0, 0][..], &ssrc.to_be_bytes(), &[7; 20]].concat();
+        assert_eq!(types.departure(&rtp(96, 5)), Departure::Written);
+        assert_eq!(types.departure(&rtp(0x60 | 0x80, 5)), Departure::Written, "with marker");
+        assert_eq!(types.departure(&rtp(97, 5)), Departure::Padding);
+        assert_eq!(types.departure(&rtp(96, 0)), Departure::Padding, "a probe");
+        assert_eq!(types.departure(&rtp(200, 5)), Departure::Other, "a sender report");
+        assert_eq!(types.departure(&[22, 254, 253]), Departure::Other);
+        assert_eq!(types.departure(&[0x80]), Departure::Other);
+        assert_eq!(types.departure(&[]), Departure::Other);
+    }
+}

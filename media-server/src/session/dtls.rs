@@ -1,0 +1,122 @@
+//! DTLS of every session, with what is the same for all of them made once: one certificate per worker, one checked
+//! configuration. str0m's own provider tries all algorithms out again for each session, which costs a join more than the
+//! handshake does.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use dimpl::{Config, Dtls};
+use str0m::config::CryptoProvider;
+use str0m::crypto::CryptoError;
+use str0m::crypto::dtls::{
+    DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
+};
+
+/// str0m wants a provider that lives forever; this one holds nothing but constants.
+static PROVIDER: SharedConfig = SharedConfig { config: OnceLock::new() };
+
+/// What the sessions of a worker share.
+pub(crate) struct Identity {
+    pub(super) crypto: Arc<CryptoProvider>,
+    pub(super) certificate: DtlsCert,
+}
+
+impl Identity {
+    pub(crate) fn generate() -> Self {
+        let mut crypto = str0m::crypto::from_feature_flags();
+        let certificate = crypto.dtls_provider.generate_certificate();
+        crypto.dtls_provider = &PROVIDER;
+        Self { crypto: Arc::new(crypto), certificate: certificate.expect("aws-lc-rs makes certificates") }
+    }
+}
+
+#[derive(Debug)]
+struct SharedConfig {
+    config: OnceLock<Arc<Config>>,
+}
+
+impl SharedConfig {
+    /// No cookie: only addresses that have proved themselves by ICE get as far as DTLS (`demux.rs`).
+    fn config(&self, mtu: Option<usize>) -> Result<Arc<Config>, CryptoError> {
+        if let Some(config) = self.config.get().filter(|config| mtu.is_none_or(|mtu| mtu == config.mtu())) {
+            return Ok(Arc::clone(config));
+        }
+        let builder = Config::builder().use_server_cookie(false);
+        let builder = if let Some(mtu) = mtu { builder.mtu(mtu) } else { builder };
+        let config = builder.build().map_err(|error| CryptoError::Other(format!("DTLS: {error}")))?;
+        let config = Arc::new(config);
+        // Another worker may have been first; both made the same.
+        drop(self.config.set(Arc::clone(&config)));
+        Ok(config)
+    }
+}
+
+impl DtlsProvider for SharedConfig {
+    fn generate_certificate(&self) -> Option<DtlsCert> {
+        str0m::crypto::from_feature_flags().dtls_provider.generate_certificate()
+    }
+
+    fn new_dtls(
+        &self,
+        certificate: &DtlsCert,
+        now: Instant,
+        version: DtlsVersion,
+        mtu: Option<usize>,
+    ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        if version != DtlsVersion::Dtls12 {
+            return Err(CryptoError::Other(format!("DTLS {version} is not set up")));
+        }
+        Ok(Box::new(Instance(Dtls::new_12(self.config(mtu)?, certificate.clone(), now))))
+    }
+}
+
+struct Instance(Dtls);
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Instance")
+    }
+}
+
+impl DtlsInstance for Instance {
+    fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
+        self.0.poll_output(buffer)
+    }
+
+    fn set_active(&mut self, active: bool) {
+        self.0.set_active(active);
+    }
+
+    fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        self.0.handle_packet(packet)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        self.0.handle_timeout(now)
+    }
+
+    fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        self.0.send_application_data(data)
+    }
+
+    fn is_active(&self) -> bool {
+        self.0.is_active()
+    }
+
+    fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.0.protocol_version()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn close(&mut self) -> Result<(), DtlsImplError> {
+        self.0.close()
+    }
+}

@@ -1,0 +1,35 @@
+//! How often a worker's thread has to be woken when nothing arrives.
+
+#[expect(dead_code, reason = "other test files use the rest of it")]
+mod support;
+
+use std::time::Duration;
+
+use media_server::Source;
+use str0m::net::Protocol;
+use support::sim::{Sim, config};
+
+/// 200 rounds of housekeeping and 20 of the rooms.
+const WAKES_PER_SECOND: usize = 220;
+
+#[test]
+fn many_quiet_sessions_are_looked_after_in_common_rounds() {
+    let mut config = config();
+    config.max_participants_per_room = 40;
+    let mut sim = Sim::new(config);
+    for _ in 0..20 {
+        sim.join(Protocol::Udp, &[Source::Microphone], &[]);
+        // Their timers would otherwise run in step.
+        sim.run_for(Duration::from_micros(1370));
+    }
+    sim.run_for(Duration::from_secs(3));
+    let (start, mut now, mut wakes) = (sim.now, sim.now, 0);
+    while now < start + Duration::from_secs(1) {
+        now = sim.engine.deadline().max(now);
+        sim.engine.handle_timeout(now);
+        sim.engine.flush(now);
+        while sim.engine.poll_transmit().is_some() {}
+        wakes += 1;
+    }
+    assert!(wakes <= WAKES_PER_SECOND, "{wakes}");
+}
