@@ -21,7 +21,7 @@ const RTX_AGE: Duration = Duration::from_secs(1);
 const RTX_SHARE: f32 = 0.15;
 
 /// Wanting more for this long has the estimator start anew.
-const STARVED: Duration = Duration::from_secs(4);
+const STARVED: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub(super) struct Downlink {
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hunger_is_reported_every_four_seconds_and_forgotten_when_it_ends() {
+    fn hunger_is_reported_every_three_seconds_and_forgotten_when_it_ends() {
         let start = Instant::now();
         let mut hunger = Hunger::default();
         let mut reported = |ms: std::ops::Range<u64>, hungry: bool| -> Vec<u64> {
@@ -129,8 +129,8 @@ mod tests {
                 .filter(|ms| hunger.has_lasted(start + Duration::from_millis(*ms), hungry))
                 .collect()
         };
-        assert_eq!(reported(0..10_000, true), [4_000, 8_000]);
+        assert_eq!(reported(0..10_000, true), [3_000, 6_000, 9_000]);
         assert_eq!(reported(10_000..11_000, false), [0_u64; 0]);
-        assert_eq!(reported(11_000..16_000, true), [15_000]);
+        assert_eq!(reported(11_000..16_000, true), [14_000]);
     }
 }
