@@ -25,8 +25,7 @@ impl Engine {
     }
 
     pub(super) fn choose_all_layers(&mut self, now: Instant) {
-        let viewers = self.sessions.iter().flatten().filter(|session| session.shows_pictures());
-        let slots: Vec<Slot> = viewers.map(|session| session.slot).collect();
+        let slots: Vec<Slot> = self.sessions.iter().flatten().map(|session| session.slot).collect();
         for slot in slots {
             self.choose_layers(now, slot);
         }

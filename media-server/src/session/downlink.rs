@@ -23,14 +23,28 @@ const RTX_SHARE: f32 = 0.15;
 /// Wanting more for this long has the estimator start anew.
 const STARVED: Duration = Duration::from_secs(3);
 
-#[derive(Default)]
 pub(super) struct Downlink {
     /// Bit/s, of the congestion controller.
     pub(super) estimate: Option<u64>,
+    /// While no picture is wanted: the estimate from when one was, bit/s. What follows is made from sound alone, says
+    /// little about what the way carries, and on a busy computer falls below what any picture needs.
+    set_aside: Option<u64>,
     scarcity: Scarcity,
     hunger: Hunger,
     /// Minimum and desired bit/s as last told to the estimator.
     told: (u64, u64),
+}
+
+impl Default for Downlink {
+    fn default() -> Self {
+        Self {
+            estimate: None,
+            set_aside: Some(INITIAL_ESTIMATE),
+            scarcity: Scarcity::default(),
+            hunger: Hunger::default(),
+            told: (0, 0),
+        }
+    }
 }
 
 /// Since when more has been wanted than the estimate allows.
@@ -60,6 +74,7 @@ pub(crate) type Wanted = (TrackId, Layer);
 impl Session {
     /// Chooses a layer for every open picture: `demands` names the m-lines. Returns what needs a keyframe.
     pub(crate) fn choose_layers(&mut self, now: Instant, demands: &[(Mid, Demand)]) -> Vec<Wanted> {
+        self.keep_estimate(demands.iter().any(|(_, demand)| demand.wanted.is_some()));
         let audio = self.open_lines().filter(|(_, track)| track.source.is_audio()).count();
         let estimate = self.downlink.estimate.unwrap_or(UNKNOWN_ESTIMATE);
         let pictures: Vec<Demand> = demands.iter().map(|(_, demand)| *demand).collect();
@@ -86,6 +101,18 @@ impl Session {
         self.tell_estimator(&allocation);
         self.look_for_more(now, &allocation);
         wanted
+    }
+
+    /// Pictures begin, again too, with what the way carried when it last carried some.
+    fn keep_estimate(&mut self, pictures_wanted: bool) {
+        let Some(estimate) = self.downlink.estimate else { return };
+        if !pictures_wanted {
+            self.downlink.set_aside.get_or_insert(estimate);
+        } else if let Some(earlier) = self.downlink.set_aside.take().filter(|earlier| *earlier > estimate) {
+            self.downlink.estimate = Some(earlier);
+            self.rtc.bwe().reset(Bitrate::bps(earlier));
+            self.drain();
+        }
     }
 
     /// What was sent of the picture so far is not sent again, and a second of what follows can be. When the network lost

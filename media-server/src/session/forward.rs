@@ -138,10 +138,6 @@ impl Session {
         self.forwards.iter().filter(|forward| forward.track == Some(track)).map(|forward| forward.sent).sum()
     }
 
-    pub(crate) fn shows_pictures(&self) -> bool {
-        self.open_pictures().next().is_some()
-    }
-
     /// Writes a packet of another participant's track to this participant's m-line `mid`. It leaves at the next
     /// `timeout`, so that the packets of one receive batch are paced and sent together.
     pub(crate) fn forward(

@@ -87,6 +87,7 @@ fn run(
     results: &Receiver<(usize, JobResult)>,
     mut pool: Vec<Worker>,
 ) {
+    step_back();
     let mut stop_at = None;
     let mut next_poll = Instant::now();
     loop {
