@@ -6,8 +6,10 @@ mod support;
 
 use std::sync::Arc;
 
+use control_plane::app::open_store;
 use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::audit_log::Follower;
+use control_plane::store::Store;
 use futures::future::join_all;
 use sqlx::AnyPool;
 use support::{Consultation, TestApp};
@@ -89,6 +91,26 @@ async fn entries_of_many_at_once_are_each_written_once_and_in_few_transactions()
     };
     assert!(value("auscult_audit_entries_total") >= 1000.0);
     assert!(value("auscult_audit_batch_entries_count") < 100.0, "{text}");
+}
+
+/// Each takes the log to end where it left it itself, and is wrong about it every time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_servers_on_one_database_write_one_log() {
+    let app = TestApp::start().await;
+    let (other, _) = open_store(&app.app.config, &app.app.clock).await.unwrap();
+    let (own, now) = (&app.app.store, app.app.clock.now());
+    let before = follow(&app).await;
+    let record = |store: Store, number: i32| async move {
+        let entry = AuditEntry::by(Agent::Server, Action::PatientRead, number, now);
+        store.record(store.tenant(), entry).await
+    };
+    for number in 0..20 {
+        record([own, &other][number as usize % 2].clone(), number).await.unwrap();
+    }
+    assert_eq!(follow(&app).await, before + 20, "one after the other");
+    let both = (0..200).map(|number| record([own, &other][number as usize % 2].clone(), number));
+    assert!(join_all(both).await.iter().all(Result::is_ok));
+    assert_eq!(follow(&app).await, before + 220, "at once");
 }
 
 #[tokio::test]

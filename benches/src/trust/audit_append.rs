@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::installation::{Installation, System};
 use super::{Arguments, Measured};
 
-/// Callers at once: what has to wait together for the rate that is promised at 25 ms.
+/// Callers at once: as many as the rate that is promised needs.
 const fn callers(system: System) -> usize {
     match system {
         System::Sqlite => 100,
-        System::Postgres => 400,
+        System::Postgres => 200,
     }
 }
 

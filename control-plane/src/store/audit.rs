@@ -14,6 +14,8 @@ use crate::domain::user::Role;
 use crate::ids::TenantId;
 
 // The head row is bumped last in a transaction: on PostgreSQL it is locked from here to the commit.
+const ADVANCE: &str = "UPDATE audit_heads SET seq = $4, frontier = $5
+                        WHERE tenant_id = $1 AND seq = $2 AND frontier = $3";
 const RESERVE: &str = "UPDATE audit_heads SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq, frontier";
 const SET_FRONTIER: &str = "UPDATE audit_heads SET frontier = $2 WHERE tenant_id = $1";
 const HEAD: &str = "SELECT seq, frontier FROM audit_heads WHERE tenant_id = $1";
@@ -26,8 +28,8 @@ const PAGE: &str =
                       FROM audit WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 /// Rows per statement, largest first: few texts for the engine to prepare, few round trips.
-static INSERTS: LazyLock<[(usize, String); 3]> =
-    LazyLock::new(|| [64, 8, 1].map(|rows| (rows, insert(rows))));
+static INSERTS: LazyLock<[(usize, String); 5]> =
+    LazyLock::new(|| [128, 32, 8, 3, 1].map(|rows| (rows, insert(rows))));
 
 /// `INSERT … VALUES ($1, …), (…)` for so many rows.
 fn insert(rows: usize) -> String {
@@ -79,25 +81,59 @@ impl Store {
     }
 }
 
+/// What a transaction adds to the log.
+struct Growth {
+    rows: Vec<HashedEntry>,
+    tree: Frontier,
+}
+
+/// The log as a transaction leaves it.
+pub(super) struct Appended {
+    pub(super) entries: u64,
+    pub(super) tree: Frontier,
+}
+
 impl Tx {
     /// Adds entries to the log. Nothing else may be done in the transaction after it.
     pub(super) async fn append(&mut self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+        let growth = match self.store.audit.end(self.tenant) {
+            Some(end) => self.advance(end, entries).await?,
+            None => None,
+        };
+        let Growth { rows, tree } = match growth {
+            Some(growth) => growth,
+            None => self.reserve(entries).await?,
+        };
+        self.insert_entries(&rows).await?;
+        self.appended = Some(Appended { entries: rows.len() as u64, tree });
+        Ok(())
+    }
+
+    /// In one round trip, when the log still ends where this process left it: `None` when another one wrote since.
+    async fn advance(&mut self, end: Frontier, entries: &[AuditEntry]) -> Result<Option<Growth>, StoreError> {
+        let tenant = self.tenant.to_string();
+        let before = (end.size() as i64, end.to_bytes());
+        let growth = grown(&tenant, end, entries);
+        let done = sqlx::query(ADVANCE)
+            .bind(&tenant)
+            .bind(before.0)
+            .bind(before.1)
+            .bind(growth.tree.size() as i64)
+            .bind(growth.tree.to_bytes())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok((done.rows_affected() == 1).then_some(growth))
+    }
+
+    async fn reserve(&mut self, entries: &[AuditEntry]) -> Result<Growth, StoreError> {
         let tenant = self.tenant.to_string();
         let count = entries.len() as i64;
         let row = sqlx::query(RESERVE).bind(&tenant).bind(count).fetch_one(&mut *self.transaction).await?;
         let head = LogHead { size: row.try_get::<i64, _>("seq")? - count, ..head_of(&row)? };
-        let mut tree = head.tree()?;
-        let hashed = |(entry, seq): (&AuditEntry, i64)| {
-            let entry = log_entry(&tenant, seq, entry);
-            let leaf = entry.leaf();
-            tree.append(leaf);
-            HashedEntry { entry, leaf: Some(leaf.to_vec()), root: Some(tree.root().to_vec()) }
-        };
-        let rows: Vec<HashedEntry> = entries.iter().zip(head.size + 1..).map(hashed).collect();
-        self.insert_entries(&rows).await?;
-        sqlx::query(SET_FRONTIER).bind(&tenant).bind(tree.to_bytes()).execute(&mut *self.transaction).await?;
-        self.appended += entries.len() as u64;
-        Ok(())
+        let growth = grown(&tenant, head.tree()?, entries);
+        let frontier = growth.tree.to_bytes();
+        sqlx::query(SET_FRONTIER).bind(&tenant).bind(frontier).execute(&mut *self.transaction).await?;
+        Ok(growth)
     }
 
     async fn insert_entries(&mut self, mut rows: &[HashedEntry]) -> Result<(), StoreError> {
@@ -143,6 +179,18 @@ impl Tx {
             .await?;
         rows.iter().map(hashed_entry).collect()
     }
+}
+
+fn grown(tenant: &str, mut tree: Frontier, entries: &[AuditEntry]) -> Growth {
+    let first = tree.size() as i64 + 1;
+    let hashed = |(entry, seq): (&AuditEntry, i64)| {
+        let entry = log_entry(tenant, seq, entry);
+        let leaf = entry.leaf();
+        tree.append(leaf);
+        HashedEntry { entry, leaf: Some(leaf.to_vec()), root: Some(tree.root().to_vec()) }
+    };
+    let rows = entries.iter().zip(first..).map(hashed).collect();
+    Growth { rows, tree }
 }
 
 fn head_of(row: &AnyRow) -> Result<LogHead, StoreError> {

@@ -2,16 +2,18 @@
 //! disk, for everybody who waits. Whoever waits is answered when the entry is durable.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::audit::Appended;
 use super::{Store, StoreError};
 use crate::domain::audit::AuditEntry;
+use crate::domain::merkle::Frontier;
 use crate::ids::TenantId;
 use crate::metrics::AuditMetrics;
 
@@ -34,14 +36,22 @@ struct Pending {
 #[derive(Default)]
 pub(super) struct AuditLink {
     queue: OnceLock<(mpsc::Sender<Pending>, AuditMetrics)>,
+    /// Where this process left each clinic's log.
+    ends: Mutex<HashMap<TenantId, Frontier>>,
     /// Entries since the last [`Store::checkpoint_due`].
     uncovered: AtomicU64,
     due: Notify,
 }
 
 impl AuditLink {
+    /// Where this process left the log; others may have written since.
+    pub(super) fn end(&self, tenant: TenantId) -> Option<Frontier> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
     /// Entries have become durable.
-    pub(super) fn grew(&self, entries: u64) {
+    pub(super) fn grew(&self, tenant: TenantId, Appended { entries, tree }: Appended) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, tree);
         if let Some((_, metrics)) = self.queue.get() {
             metrics.entries_total.inc_by(entries);
         }

@@ -70,6 +70,7 @@ pub use totp::TotpSecret;
 pub use users::{Credentials, NewUser};
 pub use verifications::{LicenceDocument, Verification};
 
+use audit::Appended;
 use audit_writer::AuditLink;
 use clinics::Clinics;
 
@@ -257,7 +258,7 @@ impl Store {
             new_keys: HashMap::new(),
             erased: Vec::new(),
             ticket,
-            appended: 0,
+            appended: None,
             turn,
         }
     }
@@ -290,8 +291,7 @@ pub struct Tx {
     /// Whose keys were destroyed in this transaction: once it is kept, no copy of them may be left.
     erased: Vec<UserId>,
     ticket: Ticket,
-    /// Entries of the audit log.
-    appended: u64,
+    appended: Option<Appended>,
     /// Among the writers; released when the transaction is over. `None` for a reader.
     turn: Option<OwnedSemaphorePermit>,
 }
@@ -302,7 +302,7 @@ impl Tx {
         if self.turn.is_none() {
             // A reader: its snapshot ends here, and the entry is written before anybody sees what was read.
             let (store, tenant) = (self.store.clone(), self.tenant);
-            self.transaction.rollback().await?;
+            drop(self.transaction);
             return store.record(tenant, entry).await;
         }
         self.append(std::slice::from_ref(&entry)).await?;
@@ -324,7 +324,9 @@ impl Tx {
             }
             StoreError::from(error)
         })?;
-        store.audit.grew(appended);
+        if let Some(appended) = appended {
+            store.audit.grew(tenant, appended);
+        }
         for person in &erased {
             store.keys.forget(tenant, *person);
         }
