@@ -118,7 +118,7 @@ async fn measure(arguments: &Arguments, concurrent: usize) -> Result<Row> {
     let start_ms = unix_ms + start.duration_since(epoch.instant).as_millis() as i64;
     let (speakers, packets) = consultations(&transcription, concurrent, arguments.seconds, start);
     let cpu = cpu_seconds()?;
-    let tap = transcription.tap();
+    let mut tap = transcription.tap();
     let rooms: Vec<RoomId> = (0..concurrent).map(room).collect();
     let play = async {
         for mut packet in packets {

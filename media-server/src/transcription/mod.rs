@@ -34,7 +34,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use prometheus::Registry;
+use prometheus::{IntCounter, Registry};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
@@ -46,6 +46,7 @@ use metrics::CaptionMetrics;
 use model::Installed;
 use pipeline::Pipeline;
 use runtime::{Command, Front};
+use tap::Taps;
 
 /// One instant on both clocks: turns packet arrival times into wall-clock times.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +76,8 @@ pub enum StopMode {
 
 /// The caption pipeline of one media node. Dropping it stops its threads; [`Transcription::shutdown`] waits for them.
 pub struct Transcription {
-    tap: Tap,
+    taps: Taps,
+    tap_dropped: IntCounter,
     commands: SyncSender<Command>,
     status: Mutex<CaptionsStatus>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -111,7 +113,8 @@ impl Transcription {
         registry: &Registry,
     ) -> Result<Self, MediaError> {
         let metrics = CaptionMetrics::register(registry)?;
-        let (tap, packets) = Tap::new(metrics.tap_dropped_packets_total.clone());
+        let taps = Taps::default();
+        let tap_dropped = metrics.tap_dropped_packets_total.clone();
         let mut pipeline = Pipeline::new(epoch, metrics);
         let status = match installed {
             Ok(installed) => {
@@ -124,10 +127,11 @@ impl Transcription {
                 CaptionsStatus::Unavailable { why }
             }
         };
-        let (commands, threads) = runtime::start(Front { pipeline, packets, events }, workers)
+        let (commands, threads) = runtime::start(Front { pipeline, taps: taps.clone(), events }, workers)
             .map_err(|error| MediaError::Config(format!("caption threads: {error}")))?;
         Ok(Self {
-            tap,
+            taps,
+            tap_dropped,
             commands,
             status: Mutex::new(status),
             threads: Mutex::new(threads),
@@ -139,7 +143,9 @@ impl Transcription {
     /// A producer end for one media worker.
     #[must_use]
     pub fn tap(&self) -> Tap {
-        self.tap.clone()
+        let (tap, packets) = Tap::new(self.tap_dropped.clone());
+        self.taps.add(packets);
+        tap
     }
 
     /// From now on this participant's packets are captioned; packets of anybody else are ignored. Idempotent.

@@ -11,18 +11,20 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
 use super::StopMode;
 use super::model::{Installed, Model, promised_consultations};
 use super::pipeline::{Job, JobResult, Pipeline};
-use super::tap::AudioPacket;
+use super::tap::Taps;
 use super::transcriber::{TranscribeError, Transcriber};
 use crate::{MediaEvent, ParticipantId, RoomId};
 
-/// Media goes first: whatever else wants a processor gets it before the captions do (`nice` values run to 19).
-const NICENESS: i32 = 19;
 /// How often the tap is emptied.
 const POLL: Duration = Duration::from_millis(20);
 /// Commands waiting for the pipeline thread, which takes them every [`POLL`]. A caller that finds the queue full
@@ -42,7 +44,7 @@ pub(super) enum Command {
 /// What the pipeline thread works with.
 pub(super) struct Front {
     pub(super) pipeline: Pipeline,
-    pub(super) packets: Receiver<AudioPacket>,
+    pub(super) taps: Taps,
     pub(super) events: mpsc::Sender<MediaEvent>,
 }
 
@@ -73,10 +75,12 @@ pub(super) fn start(
     Ok((commands, threads))
 }
 
-/// Linux counts niceness per thread, and the threads that whisper.cpp starts inherit it.
+/// Media goes first: `SCHED_IDLE` makes way at once for whatever else wants the processor, where the lowest `nice` value
+/// keeps it to the end of its slice, 3 ms. Threads that whisper.cpp starts inherit it.
 fn step_back() {
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::warn!(%error, "captions run at the priority of media");
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::warn!(?error, "captions run at the priority of media");
     }
 }
 
@@ -121,7 +125,7 @@ impl Front {
     /// Packets and commands, so that a packet offered after `start_speaker` returned is heard, and one offered
     /// before `stop_speaker` was called too. True when the threads are to end.
     fn take_input(&mut self, commands: &Receiver<Command>, now: Instant) -> bool {
-        let packets: Vec<AudioPacket> = self.packets.try_iter().collect();
+        let packets = self.taps.take();
         let mut queued = Vec::new();
         let ended = loop {
             match commands.try_recv() {

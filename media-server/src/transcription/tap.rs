@@ -1,10 +1,10 @@
-//! The bounded, lossy queue between the media workers and the caption pipeline.
+//! The bounded, lossy queue between a media worker and the caption pipeline.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use prometheus::IntCounter;
+use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::{ParticipantId, RoomId};
 
@@ -28,25 +28,48 @@ pub struct AudioPacket {
     pub arrived: Instant,
 }
 
-/// Producer end, one clone per media worker. `offer` never blocks and never wakes a thread.
-#[derive(Clone)]
+/// Producer end; every media worker has a queue of its own. `offer` never waits, also not while the pipeline, which makes
+/// way for everything else, was interrupted in the middle of taking a packet: a channel that waits for that moment to
+/// pass was seen to hold up media for seconds.
 pub struct Tap {
-    queue: SyncSender<AudioPacket>,
+    queue: Producer<AudioPacket>,
     dropped: IntCounter,
 }
 
 impl Tap {
     /// `dropped` counts the packets that found the queue full.
-    pub(super) fn new(dropped: IntCounter) -> (Self, Receiver<AudioPacket>) {
-        let (queue, packets) = sync_channel(CAPACITY);
+    pub(super) fn new(dropped: IntCounter) -> (Self, Consumer<AudioPacket>) {
+        let (queue, packets) = RingBuffer::new(CAPACITY);
         (Self { queue, dropped }, packets)
     }
 
     /// Hands a packet to the pipeline, or drops it when the pipeline is behind or gone.
-    pub fn offer(&self, packet: AudioPacket) {
-        if self.queue.try_send(packet).is_err() {
+    pub fn offer(&mut self, packet: AudioPacket) {
+        if self.queue.is_abandoned() || self.queue.push(packet).is_err() {
             self.dropped.inc();
         }
+    }
+}
+
+/// The consumer ends of all taps. Locked by whoever makes a tap and by the pipeline, never by a media worker.
+#[derive(Clone, Default)]
+pub(super) struct Taps(Arc<Mutex<Vec<Consumer<AudioPacket>>>>);
+
+impl Taps {
+    pub(super) fn add(&self, packets: Consumer<AudioPacket>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(packets);
+    }
+
+    /// What has been offered up to now.
+    pub(super) fn take(&self) -> Vec<AudioPacket> {
+        let mut taps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = |tap: &mut Consumer<AudioPacket>| {
+            let packets = tap.read_chunk(tap.slots());
+            packets.map_or_else(|_| Vec::new(), |packets| packets.into_iter().collect())
+        };
+        let packets = taps.iter_mut().flat_map(waiting).collect();
+        taps.retain(|tap| !tap.is_abandoned() || !tap.is_empty());
+        packets
     }
 }
 
@@ -61,7 +84,9 @@ mod tests {
     #[test]
     fn a_full_queue_drops_the_newest_packet_and_counts_it() {
         let dropped = IntCounter::new("dropped", "test").unwrap();
-        let (tap, packets) = Tap::new(dropped.clone());
+        let (mut tap, packets) = Tap::new(dropped.clone());
+        let taps = Taps::default();
+        taps.add(packets);
         let arrived = Instant::now();
         for sequence in 0..CAPACITY as u64 + 3 {
             tap.offer(AudioPacket {
@@ -76,7 +101,7 @@ mod tests {
             });
         }
         assert_eq!(dropped.get(), 3);
-        let kept: Vec<u64> = packets.try_iter().map(|packet| packet.sequence).collect();
+        let kept: Vec<u64> = taps.take().iter().map(|packet| packet.sequence).collect();
         assert_eq!(kept, (0..CAPACITY as u64).collect::<Vec<_>>());
     }
 }

@@ -35,7 +35,7 @@ impl Running {
     /// Offers the first `seconds` of the doctor's channel of d01, all at once or as fast as they were spoken.
     async fn speak(&self, seconds: u64, paced: bool) {
         let dialogue = Dialogue::load("d01");
-        let tap = self.transcription.tap();
+        let mut tap = self.transcription.tap();
         let count = (seconds * 50) as usize;
         for packet in packets(&dialogue.doctor[..count], (room(1), participant(1)), Instant::now()) {
             if paced {
