@@ -55,6 +55,7 @@ pub struct HttpConfig {
     pub private_key: PathBuf,
     pub max_connections: usize,
     pub handshake_timeout_s: u64,
+    pub header_timeout_s: u64,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// How long a shutdown waits for the calls that are on.
@@ -72,6 +73,7 @@ impl Default for HttpConfig {
             private_key: PathBuf::new(),
             max_connections: 4096,
             handshake_timeout_s: 10,
+            header_timeout_s: 30,
             trusted_proxies: Vec::new(),
             drain_s: 10,
             shutdown_grace_s: 10,
@@ -211,8 +213,13 @@ impl Config {
         if self.http.max_connections == 0 {
             return invalid("http.max_connections", "must be at least 1");
         }
-        if self.http.handshake_timeout_s == 0 {
-            return invalid("http.handshake_timeout_s", "must be at least 1");
+        for (seconds, key) in [
+            (self.http.handshake_timeout_s, "http.handshake_timeout_s"),
+            (self.http.header_timeout_s, "http.header_timeout_s"),
+        ] {
+            if seconds == 0 {
+                return invalid(key, "must be at least 1");
+            }
         }
         if self.data.folder.as_os_str().is_empty() {
             return invalid("data.folder", "must name a folder");

@@ -23,14 +23,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::config::HttpConfig;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
-/// Time to send the head of a request; also how long an idle connection is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 /// A pause after the kernel refused to accept (out of file descriptors): retrying at once would spin.
@@ -51,6 +50,7 @@ pub struct Gateway {
     tls: TlsAcceptor,
     connections: Arc<Semaphore>,
     handshake_timeout: Duration,
+    header_timeout: Duration,
     trusted_proxies: Vec<IpAddr>,
     metrics: Metrics,
     tasks: Tasks,
@@ -79,6 +79,7 @@ impl Gateway {
             tls: TlsAcceptor::from(tls),
             connections: Arc::new(Semaphore::new(http.max_connections.min(Semaphore::MAX_PERMITS))),
             handshake_timeout: Duration::from_secs(http.handshake_timeout_s),
+            header_timeout: Duration::from_secs(http.header_timeout_s),
             trusted_proxies: http.trusted_proxies.clone(),
             metrics,
             tasks,
@@ -141,29 +142,41 @@ impl Gateway {
     }
 
     async fn speak(&self, stream: TlsStream<TcpStream>, peer: SocketAddr, router: Router) {
+        let asked = CancellationToken::new();
+        let first = asked.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
+            first.cancel();
             let client = forwarded::client_address(peer, request.headers(), &self.trusted_proxies);
             request.extensions_mut().insert(ConnectInfo(client));
             router.clone().call(request)
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
         builder
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
-            .keep_alive_interval(HEADER_TIMEOUT);
+            .keep_alive_interval(self.header_timeout);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         tokio::pin!(connection);
         // Errors here are the client's: it went away or spoke no HTTP.
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),
             () = self.tasks.stopping().cancelled() => None,
+            // hyper waits without end for the first bytes, which say which version of HTTP it is.
+            () = silence(self.header_timeout, &asked) => return,
         };
         if ended.is_none() {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+}
+
+/// Returns when nothing was asked for so long; never once something was.
+async fn silence(patience: Duration, asked: &CancellationToken) {
+    if tokio::time::timeout(patience, asked.cancelled()).await.is_ok() {
+        std::future::pending::<()>().await;
     }
 }
 

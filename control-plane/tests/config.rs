@@ -45,6 +45,8 @@ fn values_that_make_no_sense_are_refused_with_their_key() {
         ("[media]\nfirst_port = 65535\nworkers = 2\n", "media.first_port"),
         ("[http]\npublic_url = \"http://care.example\"\n", "http.public_url"),
         ("[http]\nprivate_key = \"key.pem\"\n", "http.certificate"),
+        ("[http]\nhandshake_timeout_s = 0\n", "http.handshake_timeout_s"),
+        ("[http]\nheader_timeout_s = 0\n", "http.header_timeout_s"),
         ("[telemetry]\nlog = \"a=b=c\"\n", "telemetry.log"),
         ("[database]\nurl = \"mysql://x\"\n", "database.url"),
     ] {

@@ -16,7 +16,7 @@ use reqwest::{Certificate, Client};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -32,9 +32,16 @@ fn url(live: &Live, path: &str) -> String {
 }
 
 async fn connect(live: &Live) -> TlsStream<TcpStream> {
+    connect_for(live, &[]).await
+}
+
+/// `protocols`: offered by ALPN.
+async fn connect_for(live: &Live, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+    let mut tls = (*live.tls).clone();
+    tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let stream = TcpStream::connect(live.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(live.tls.clone()).connect(name, stream).await.unwrap()
+    TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap()
 }
 
 /// One HTTP/1.1 request that asks to close, and the status line of its answer; `None` when nothing comes.
@@ -53,11 +60,7 @@ async fn https_and_http2_with_a_certificate_made_at_first_start() {
     assert_eq!(reply.status(), 200);
     assert!(reply.headers().contains_key("strict-transport-security"));
 
-    let mut tls = (*live.tls).clone();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(live.address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let mut stream = connect_for(&live, &[b"h2"]).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     // The preface and an empty SETTINGS frame (RFC 9113 §3.4); a server answers with SETTINGS, frame type 4.
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
@@ -140,6 +143,27 @@ async fn whoever_does_not_finish_the_handshake_is_dropped() {
         assert!(!rest.starts_with(b"HTTP"), "nothing is served without TLS");
     }
     assert_eq!(live.app.app.metrics.gateway_handshake_failures_total.get(), 3);
+}
+
+#[tokio::test]
+async fn whoever_asks_nothing_is_dropped() {
+    let live = Live::start_with(HttpConfig { header_timeout_s: 1, ..HttpConfig::default() }).await;
+    let opened = Instant::now();
+    let mut silent = connect(&live).await;
+    let mut half = connect(&live).await;
+    half.write_all(b"GET / HTTP/1.1\r\nHost: local").await.unwrap();
+    let mut silent_h2 = connect_for(&live, &[b"h2"]).await;
+    let mut between = connect(&live).await;
+    between.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    between.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    for stream in [&mut silent, &mut half, &mut silent_h2, &mut between] {
+        // However it ends, with or without the last words of TLS.
+        let ended = timeout(Duration::from_secs(5), stream.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "still open");
+    }
+    assert!(opened.elapsed() >= Duration::from_millis(900), "not before its time");
 }
 
 #[tokio::test]
