@@ -82,6 +82,16 @@ fn show(sim: &mut Sim, viewer: usize, width: u32, height: u32) {
     sim.command(MediaCommand::SetTiles { room: room(), participant, tiles });
 }
 
+/// The viewer's tile becomes large.
+fn assert_sees_at_once(sim: &mut Sim, viewer: usize) {
+    let shown = sim.now;
+    show(sim, viewer, 1280, 720);
+    sim.talk(Duration::from_secs(2));
+    let packets = seen(sim, viewer);
+    assert_decodable(&packets);
+    assert!(packets[0].at - shown < Duration::from_millis(150), "{:?}", packets[0].at - shown);
+}
+
 #[test]
 fn a_viewer_with_room_to_spare_gets_the_best_layer_and_decodes_everything_on_the_way() {
     let mut sim = broadcast(1);
@@ -120,12 +130,7 @@ fn a_hidden_tile_gets_no_picture_but_all_the_sound_and_comes_back_with_a_keyfram
     assert_eq!(seen(&sim, 1).len(), 0);
     let heard = sim.peers[1].numbers(sim.peers[0].track(Source::Microphone)).len();
     assert!(heard >= 98, "{heard} of 100");
-    let shown_again = sim.now;
-    show(&mut sim, 1, 1280, 720);
-    sim.talk(Duration::from_secs(2));
-    let packets = seen(&sim, 1);
-    assert_decodable(&packets);
-    assert!(packets[0].at - shown_again < Duration::from_millis(150), "{:?}", packets[0].at - shown_again);
+    assert_sees_at_once(&mut sim, 1);
 }
 
 /// Sound alone lets the estimate fall without a reason, as it does on a busy computer: here the way is narrow meanwhile.
@@ -139,12 +144,7 @@ fn a_page_that_was_hidden_sees_at_once_whatever_became_of_the_estimate() {
     sim.talk(Duration::from_secs(10));
     sim.bottlenecks.insert(1, Bottleneck::new(4_000_000));
     sim.peers[1].arrived.clear();
-    let shown_again = sim.now;
-    show(&mut sim, 1, 1280, 720);
-    sim.talk(Duration::from_secs(2));
-    let packets = seen(&sim, 1);
-    assert_decodable(&packets);
-    assert!(packets[0].at - shown_again < Duration::from_millis(150), "{:?}", packets[0].at - shown_again);
+    assert_sees_at_once(&mut sim, 1);
 }
 
 #[test]
