@@ -25,7 +25,8 @@ impl Engine {
     }
 
     pub(super) fn choose_all_layers(&mut self, now: Instant) {
-        let slots: Vec<Slot> = self.sessions.iter().flatten().map(|session| session.slot).collect();
+        let viewers = self.sessions.iter().flatten().filter(|session| session.has_layers_to_choose());
+        let slots: Vec<Slot> = viewers.map(|session| session.slot).collect();
         for slot in slots {
             self.choose_layers(now, slot);
         }

@@ -72,6 +72,11 @@ impl Hunger {
 pub(crate) type Wanted = (TrackId, Layer);
 
 impl Session {
+    /// Pictures are open; or the last one has just gone, and the estimate has to be set aside.
+    pub(crate) fn has_layers_to_choose(&self) -> bool {
+        self.downlink.set_aside.is_none() || self.open_pictures().next().is_some()
+    }
+
     /// Chooses a layer for every open picture: `demands` names the m-lines. Returns what needs a keyframe.
     pub(crate) fn choose_layers(&mut self, now: Instant, demands: &[(Mid, Demand)]) -> Vec<Wanted> {
         self.keep_estimate(demands.iter().any(|(_, demand)| demand.wanted.is_some()));
