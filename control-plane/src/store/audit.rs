@@ -112,12 +112,12 @@ impl Tx {
     /// In one round trip, when the log still ends where this process left it: `None` when another one wrote since.
     async fn advance(&mut self, end: Frontier, entries: &[AuditEntry]) -> Result<Option<Growth>, StoreError> {
         let tenant = self.tenant.to_string();
-        let before = (end.size() as i64, end.to_bytes());
+        let (size, frontier) = (end.size() as i64, end.to_bytes());
         let growth = grown(&tenant, end, entries);
         let done = sqlx::query(ADVANCE)
             .bind(&tenant)
-            .bind(before.0)
-            .bind(before.1)
+            .bind(size)
+            .bind(frontier)
             .bind(growth.tree.size() as i64)
             .bind(growth.tree.to_bytes())
             .execute(&mut *self.transaction)
