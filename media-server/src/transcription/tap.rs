@@ -29,8 +29,7 @@ pub struct AudioPacket {
 }
 
 /// Producer end; every media worker has a queue of its own. `offer` never waits, also not while the pipeline, which makes
-/// way for everything else, was interrupted in the middle of taking a packet: a channel that waits for that moment to
-/// pass was seen to hold up media for seconds.
+/// way for everything else, is interrupted in the middle of taking a packet; a sender of std's bounded channel would spin.
 pub struct Tap {
     queue: Producer<AudioPacket>,
     dropped: IntCounter,
