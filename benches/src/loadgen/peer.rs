@@ -16,6 +16,13 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use super::media::LAYERS;
 
+/// What a client keeps to send again, per video stream, and the share of it in what it sends. Browsers send again up to
+/// their estimate of the way (libwebrtc, `RtpTransportControllerSend`), so up to as much as they send anyway; str0m would
+/// stop at 15 %, which is less than packets that overtake each other make receivers ask for.
+const RTX_PACKETS: usize = 1000;
+const RTX_AGE: Duration = Duration::from_secs(3);
+const RTX_SHARE: f32 = 0.5;
+
 /// A packet to send.
 pub struct Outgoing {
     pub mid: Mid,
@@ -53,6 +60,8 @@ pub struct Peer {
     opus: Option<Pt>,
     red: Option<Pt>,
     vp8: Option<Pt>,
+    /// Offered video streams, until the answer is there.
+    cameras: Vec<(Mid, Option<Rid>)>,
 }
 
 impl Peer {
@@ -77,6 +86,7 @@ impl Peer {
             opus,
             red,
             vp8,
+            cameras: Vec::new(),
         };
         peer.drain(now)?;
         Ok(peer)
@@ -94,13 +104,18 @@ impl Peer {
         for layer in LAYERS.iter().take(layers) {
             simulcast.add_send_layer(SimulcastLayer::new(layer.rid));
         }
-        let sending = send
-            .iter()
-            .map(|kind| {
-                let layered = kind.is_video() && layers > 1;
-                api.add_media(*kind, Direction::SendOnly, None, None, layered.then(|| simulcast.clone()))
-            })
-            .collect();
+        let mut sending = Vec::new();
+        for kind in send {
+            let layered = kind.is_video() && layers > 1;
+            let mid =
+                api.add_media(*kind, Direction::SendOnly, None, None, layered.then(|| simulcast.clone()));
+            sending.push(mid);
+            if layered {
+                self.cameras.extend(LAYERS.iter().take(layers).map(|layer| (mid, Some(layer.rid.into()))));
+            } else if kind.is_video() {
+                self.cameras.push((mid, None));
+            }
+        }
         let receiving =
             receive.iter().map(|kind| api.add_media(*kind, Direction::RecvOnly, None, None, None)).collect();
         let (offer, pending) = api.apply().context("nothing to negotiate")?;
@@ -111,7 +126,14 @@ impl Peer {
     pub fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<()> {
         let pending = self.pending.take().context("an answer without an offer")?;
         self.rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(answer)?)?;
-        self.drain(now)
+        self.drain(now)?;
+        for (mid, rid) in std::mem::take(&mut self.cameras) {
+            if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, rid) {
+                stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
+            }
+            self.drain(now)?;
+        }
+        Ok(())
     }
 
     /// The answer to an offer of the system under test.

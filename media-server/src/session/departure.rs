@@ -4,14 +4,22 @@ use str0m::Rtc;
 
 /// SSRC of packets that only probe the way (libwebrtc's convention).
 const PROBE_SSRC: [u8; 4] = [0; 4];
+/// RFC 3550 §5.1.
+const PADDING_BIT: u8 = 0x20;
+
+/// Padding that only fills what a silent session does not send is shorter, bytes: str0m asks for 5 ms at 50 kbit/s each
+/// time, 32 bytes, to which header, extensions and the cipher's tag come. A probe's padding is longer.
+const FILLER_BELOW: usize = 90;
 
 /// Why a datagram leaves.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Departure {
     /// A forwarded packet.
     Written,
-    /// RTP that str0m made itself: padding of a probe, a retransmission.
+    /// RTP that str0m made itself and that others may wait behind: padding of a probe, a retransmission.
     Padding,
+    /// Padding that nothing depends on.
+    Filler,
     /// STUN, DTLS, RTCP.
     Other,
 }
@@ -28,13 +36,18 @@ impl RtxTypes {
 
     /// RFC 7983 §7 tells RTP from STUN and DTLS, RFC 5761 §4 from RTCP.
     pub(super) fn departure(&self, datagram: &[u8]) -> Departure {
-        let [128..=191, second, rest @ ..] = datagram else { return Departure::Other };
+        let [first @ 128..=191, second, rest @ ..] = datagram else { return Departure::Other };
         if (192..=223).contains(second) {
             return Departure::Other;
         }
         let retransmits = self.0 >> (second & 0x7f) & 1 == 1;
         let probes = rest.get(6..10) == Some(&PROBE_SSRC);
-        if retransmits || probes { Departure::Padding } else { Departure::Written }
+        let padded = first & PADDING_BIT != 0;
+        match retransmits || probes {
+            true if padded && datagram.len() < FILLER_BELOW => Departure::Filler,
+            true => Departure::Padding,
+            false => Departure::Written,
+        }
     }
 }
 
@@ -51,6 +64,14 @@ mod tests {
         assert_eq!(types.departure(&rtp(0x60 | 0x80, 5)), Departure::Written, "with marker");
         assert_eq!(types.departure(&rtp(97, 5)), Departure::Padding);
         assert_eq!(types.departure(&rtp(96, 0)), Departure::Padding, "a probe");
+        let padded = |length: usize| {
+            let mut packet = rtp(97, 5);
+            packet[0] |= PADDING_BIT;
+            packet.resize(length, 7);
+            types.departure(&packet)
+        };
+        assert_eq!(padded(FILLER_BELOW - 1), Departure::Filler);
+        assert_eq!(padded(FILLER_BELOW), Departure::Padding, "of a probe");
         assert_eq!(types.departure(&rtp(200, 5)), Departure::Other, "a sender report");
         assert_eq!(types.departure(&[22, 254, 253]), Departure::Other);
         assert_eq!(types.departure(&[0x80]), Departure::Other);

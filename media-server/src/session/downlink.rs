@@ -15,10 +15,13 @@ pub(super) const INITIAL_ESTIMATE: u64 = 1_000_000;
 /// A browser without transport-wide feedback gives no estimate; then this, bit/s.
 const UNKNOWN_ESTIMATE: u64 = 3_000_000;
 
-/// For repairs, per picture: later ones come too late for a conversation, and what is kept costs memory and cache.
+/// For repairs, per picture: later ones come too late for a conversation, and what is kept costs memory and cache. When
+/// their share in what is sent grows above its limit, str0m forgets all that were asked for: at 15 %, its own choice,
+/// pictures stood for an eighth of the time where packets overtake each other and are asked for too early. At 50 %
+/// stepping down took 0.1 s longer on a way that had become narrow.
 const RTX_PACKETS: usize = 512;
 const RTX_AGE: Duration = Duration::from_secs(1);
-const RTX_SHARE: f32 = 0.15;
+const RTX_SHARE: f32 = 0.3;
 
 /// Wanting more for this long has the estimator start anew.
 const STARVED: Duration = Duration::from_secs(3);
@@ -44,6 +47,13 @@ impl Default for Downlink {
             hunger: Hunger::default(),
             told: (0, 0),
         }
+    }
+}
+
+impl Downlink {
+    /// Padding shall show whether a better picture fits.
+    pub(super) fn wants_more(&self) -> bool {
+        self.told.0 > 0
     }
 }
 

@@ -48,6 +48,9 @@ const TIMEOUTS_PER_CALL: usize = 128;
 /// Reports, retransmission requests and the pacer's books of all sessions of a worker are looked after together this
 /// often, instead of waking the thread for each.
 const HOUSEKEEPING: Duration = Duration::from_millis(5);
+/// The pacer's books alone, with nothing to send, are closed this often; the next packet closes them anyway. What str0m
+/// has due later hides behind them, requests for lost packets for one: libwebrtc makes those every 20 ms too.
+const BOOKS: Duration = Duration::from_millis(20);
 /// While the estimator probes, the pacer's clock is kept to the point for this long after each packet of its own.
 const PROBING: Duration = Duration::from_millis(50);
 
@@ -284,7 +287,7 @@ impl Session {
                     match self.rtx_types.departure(&transmit.contents) {
                         Departure::Written => self.queued = self.queued.saturating_sub(1),
                         Departure::Padding => self.padded = Some(self.now),
-                        Departure::Other => {}
+                        Departure::Filler | Departure::Other => {}
                     }
                     self.transmits.push_back(transmit);
                 }
@@ -305,26 +308,39 @@ impl Session {
     /// When what str0m wants at `at` is done: to the point if a packet or a handshake waits for it, with the next
     /// housekeeping otherwise.
     fn due(&mut self, at: Instant) -> Instant {
-        let prompt = match self.rtc.last_timeout_reason() {
+        let reason = self.rtc.last_timeout_reason();
+        let prompt = match reason {
             // After every packet the pacer wants its books closed; with nothing left to send there is no hurry.
             Reason::Pacer(PacerReason::Immediate) => self.queued > 0 || self.is_probing(),
             Reason::Pacer(PacerReason::Handle) => {
                 self.queued = 0;
                 self.is_probing()
             }
+            Reason::Pacer(PacerReason::Padding) => self.is_probing(),
             Reason::Pacer(_) | Reason::DTLS | Reason::SendStream => true,
             _ => false,
         };
         if prompt || at <= self.now {
             return at;
         }
-        let since_start = at.saturating_duration_since(self.config.started).as_micros();
-        let turn = since_start.div_ceil(HOUSEKEEPING.as_micros());
-        self.config.started + HOUSEKEEPING * u32::try_from(turn).unwrap_or(u32::MAX)
+        match reason {
+            Reason::Pacer(PacerReason::Immediate | PacerReason::Padding) => self.next_multiple(at, BOOKS),
+            _ => self.next_multiple(at, HOUSEKEEPING),
+        }
     }
 
+    /// Multiples count from when the engine started, so that sessions come due together.
+    fn next_multiple(&self, at: Instant, interval: Duration) -> Instant {
+        let since_start = at.saturating_duration_since(self.config.started).as_micros();
+        let turn = since_start.div_ceil(interval.as_micros());
+        self.config.started + interval * u32::try_from(turn).unwrap_or(u32::MAX)
+    }
+
+    /// Padding finds out whether the way carries more: a probe's of its own, or what fills up to the minimum that a
+    /// better picture would need.
     fn is_probing(&self) -> bool {
-        self.padded.is_some_and(|at| self.now.saturating_duration_since(at) < PROBING)
+        self.downlink.wants_more()
+            || self.padded.is_some_and(|at| self.now.saturating_duration_since(at) < PROBING)
     }
 
     fn on_event(&mut self, event: Event) {

@@ -78,6 +78,10 @@ pub(super) fn start(
 /// Media goes first: `SCHED_IDLE` makes way at once for whatever else wants the processor, where the lowest `nice` value
 /// keeps it to the end of its slice, 3 ms. Threads that whisper.cpp starts inherit it.
 fn step_back() {
+    // Beside a whole run of tests they would wait for tens of seconds, and give up finals as they should.
+    if cfg!(test) {
+        return;
+    }
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
         tracing::warn!(?error, "captions run at the priority of media");

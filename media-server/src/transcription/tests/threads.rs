@@ -1,6 +1,7 @@
 //! The real threads, in real time.
 #![expect(clippy::disallowed_methods, reason = "real threads need the real clock")]
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,18 +80,22 @@ async fn finals_wait_for_a_slow_reader_and_are_never_lost() {
     let mut running = start(Ok(scripted_model(Duration::from_millis(5))), 1);
     running.transcription.start_speaker(room(1), participant(1));
     running.speak(30, false).await;
-    let finish = running.transcription.finish_room(room(1));
+    let mut finish = pin!(running.transcription.finish_room(room(1)));
+    let (mut finished, mut finals) = (false, 0);
     let read = async {
-        let mut finals = 0;
-        while let Ok(Some(MediaEvent::Caption(caption))) =
-            timeout(Duration::from_secs(2), running.events.recv()).await
-        {
-            finals += usize::from(caption.kind == CaptionKind::Final);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        loop {
+            tokio::select! {
+                () = &mut finish, if !finished => finished = true,
+                event = running.events.recv() => {
+                    let Some(MediaEvent::Caption(caption)) = event else { return };
+                    finals += usize::from(caption.kind == CaptionKind::Final);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                () = tokio::time::sleep(Duration::from_secs(2)), if finished => return,
+            }
         }
-        finals
     };
-    let ((), finals) = tokio::join!(finish, read);
+    timeout(Duration::from_secs(60), read).await.expect("finished in time");
     assert_eq!(finals, 5);
 }
 
