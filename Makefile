@@ -108,9 +108,9 @@ measure: need-test web ## join time, caption delay, CPU and memory of a call in 
 
 # No part of `ci`: two browsers need one and a half cores to themselves, or they are what is too slow.
 .PHONY: measure-bandwidth
-measure-bandwidth: need-test web ## a viewer in Chromium behind a link that steps from 4 to 1 and back to 4 Mbit/s
-	cargo build --package control-plane
-	AUSCULT_BIN=$(TARGET)/debug/auscult $(WEB) bandwidth
+measure-bandwidth: need-test web ## a viewer in Chromium behind a link that steps from 4 to 1 and back to 4 Mbit/s, and a lossy one
+	cargo build --release --package control-plane
+	AUSCULT_BIN=$(TARGET)/release/auscult $(WEB) bandwidth
 
 .PHONY: screenshot
 screenshot: need-test web ## take the README's picture of a call again

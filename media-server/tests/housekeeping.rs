@@ -12,6 +12,9 @@ use support::sim::{Sim, config};
 /// 200 rounds of housekeeping and 20 of the rooms.
 const WAKES_PER_SECOND: usize = 220;
 
+/// Padding of the one viewer every 20 ms, and reports; str0m by itself sends some 200.
+const PACKETS_PER_SILENT_SECOND: u64 = 60;
+
 #[test]
 fn many_quiet_sessions_are_looked_after_in_common_rounds() {
     let mut config = config();
@@ -32,4 +35,19 @@ fn many_quiet_sessions_are_looked_after_in_common_rounds() {
         wakes += 1;
     }
     assert!(wakes <= WAKES_PER_SECOND, "{wakes}");
+}
+
+#[test]
+fn a_call_that_has_fallen_silent_costs_few_packets() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &[Source::Microphone, Source::Camera], &[]);
+    let tracks = [Source::Microphone, Source::Camera].map(|source| sim.peers[0].track(source));
+    sim.join(Protocol::Udp, &[], &tracks);
+    sim.talk(Duration::from_secs(3));
+    // What the estimator still probes ends within seconds.
+    sim.run_for(Duration::from_secs(10));
+    let before = sim.engine.counters().datagrams_sent;
+    sim.run_for(Duration::from_secs(10));
+    let each_second = (sim.engine.counters().datagrams_sent - before) / 10;
+    assert!(each_second <= PACKETS_PER_SILENT_SECOND, "{each_second}");
 }

@@ -1,5 +1,5 @@
-/** A viewer behind a bottleneck: the picture follows what the network carries, its decoder never stumbles, and the sound
- *  goes on. How fast and how smoothly also depends on a machine that encodes and decodes everything, so the bars here are
+/** A viewer behind a poor network: the picture follows what a bottleneck carries, its decoder never stumbles, and the sound
+ *  goes on, also where packets are lost and overtake one another. How fast and how smoothly also depends on a machine that encodes and decodes everything, so the bars here are
  *  wide; what was measured is printed. Run by `make measure-bandwidth`. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,6 +15,9 @@ import { pause, until } from "./support/until";
 const RELAY = "127.0.0.2";
 const WIDE = { ...OPEN, bitsPerSecond: 4_000_000, queueMs: 200, delayMs: 20 };
 const NARROW = { ...WIDE, bitsPerSecond: 1_000_000 };
+const LOSSY = { ...OPEN, delayMs: 20, jitterMs: 30, loss: 0.05 };
+/** How long the lossy network is watched. */
+const WATCHED_MS = 60_000;
 /** Lines of the film; the layers below have half and a quarter of them. */
 const BEST = 540;
 /** How long each state lasts once it is reached. */
@@ -36,7 +39,7 @@ beforeAll(async () => {
   await link.lead(scene.patient.page);
   await joinBoth(scene, { captions: false });
   await scene.patient.page.click(testid("btn-camera"));
-  await startSampling(scene.patient.page);
+  await Promise.all([scene.patient, scene.doctor].map(({ page }) => startSampling(page)));
 });
 afterAll(async () => {
   await scene?.close();
@@ -51,6 +54,14 @@ function film(name: string, lines: number): string {
   execFileSync("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", picture, "-t", "3", "-pix_fmt", "yuv420p", file]);
   return file;
 }
+
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+/** What became of picture and sound between two samples. */
+const between = (from: Sample, to: Sample) => ({
+  frozen: (to.totalFreezesDuration - from.totalFreezesDuration) / ((to.at - from.at) / 1_000),
+  concealed: (to.concealedSamples - from.concealedSamples) / (to.samples - from.samples),
+  lost: (to.audioLost - from.audioLost) / (to.audioLost - from.audioLost + to.audioPackets - from.audioPackets),
+});
 
 const last = async (): Promise<Sample> => {
   const sample = (await samplesOf(scene.patient.page)).at(-1);
@@ -79,9 +90,7 @@ it("follows a step from 4 to 1 and back to 4 Mbit/s without an undecodable frame
   const samples = await samplesOf(scene.patient.page);
   const [first, end] = [samples[0], samples.at(-1)];
   if (!first || !end) throw new Error("no samples");
-  const frozen = (end.totalFreezesDuration - first.totalFreezesDuration) / ((end.at - first.at) / 1_000);
-  const concealed = (end.concealedSamples - first.concealedSamples) / (end.samples - first.samples);
-  const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+  const { frozen, concealed } = between(first, end);
   process.stdout.write(
     `4 → 1 Mbit/s: smaller picture after ${down} ms; 1 → 4 Mbit/s: best picture after ${up} ms; ` +
       `frozen ${percent(frozen)}, sound concealed ${percent(concealed)}, ` +
@@ -96,4 +105,24 @@ it("follows a step from 4 to 1 and back to 4 Mbit/s without an undecodable frame
   const silences = samples.filter((sample, i) => (samples[i + 10]?.audioPackets ?? Infinity) <= sample.audioPackets);
   expect(silences.map(({ at }) => at - first.at), "a second without sound").toEqual([]);
   expect(concealed).toBeLessThan(0.03);
+});
+
+it("at 5 % loss and 30 ms jitter both ways sound is heard and the picture moves", async () => {
+  [link.up.path, link.down.path] = [LOSSY, LOSSY];
+  await pause(STEADY_MS);
+  const [viewed, heard] = [(await samplesOf(scene.patient.page)).length, (await samplesOf(scene.doctor.page)).length];
+  await pause(WATCHED_MS);
+  const [patient, doctor] = [await samplesOf(scene.patient.page), await samplesOf(scene.doctor.page)];
+  const [from, to, heardFrom, heardTo] = [patient[viewed - 1], patient.at(-1), doctor[heard - 1], doctor.at(-1)];
+  if (!from || !to || !heardFrom || !heardTo) throw new Error("no samples");
+  const [down, up] = [between(from, to), between(heardFrom, heardTo)];
+  const changes = patient.slice(viewed).filter(({ lines }, i) => lines !== patient[viewed + i - 1]?.lines);
+  process.stdout.write(
+    `5 % loss, 30 ms jitter: picture frozen ${percent(down.frozen)}, changed size ${changes.length} times, keyframes asked for ${to.pliCount - from.pliCount}; ` +
+      `down: sound lost ${percent(down.lost)}, concealed ${percent(down.concealed)}; ` +
+      `up: lost ${percent(up.lost)}, concealed ${percent(up.concealed)}\n`,
+  );
+  expect(link.down.lostAtRandom, "the network was lossy").toBeGreaterThan(0);
+  expect(down.frozen).toBeLessThan(0.15);
+  expect(Math.max(down.concealed, up.concealed)).toBeLessThan(0.03);
 });

@@ -320,10 +320,8 @@ impl Session {
             Reason::Pacer(_) | Reason::DTLS | Reason::SendStream => true,
             _ => false,
         };
-        if prompt || at <= self.now {
-            return at;
-        }
         match reason {
+            _ if prompt => at,
             Reason::Pacer(PacerReason::Immediate | PacerReason::Padding) => self.next_multiple(at, BOOKS),
             _ => self.next_multiple(at, HOUSEKEEPING),
         }
