@@ -35,7 +35,7 @@ pub(crate) struct Demand {
 
 impl Demand {
     /// Bit/s on the way to the viewer; 0 for a layer that does not arrive.
-    pub(super) fn cost(&self, layer: Option<Layer>) -> u64 {
+    fn cost(&self, layer: Option<Layer>) -> u64 {
         layer.and_then(|layer| *self.rates.get(layer)).unwrap_or(0) * OVERHEAD / 100
     }
 

@@ -23,9 +23,6 @@ const RTX_PACKETS: usize = 512;
 const RTX_AGE: Duration = Duration::from_secs(1);
 const RTX_SHARE: f32 = 0.25;
 
-/// Below this share of what flows, the way has become narrow. Random losses make the estimate fall too, by less.
-const NARROW_PERCENT: u64 = 70;
-
 /// Wanting more for this long has the estimator start anew.
 const STARVED: Duration = Duration::from_secs(3);
 
@@ -99,10 +96,6 @@ impl Session {
         let scarcity = &mut self.downlink.scarcity;
         let allocation = allocate(estimate, audio as u64, &pictures, scarcity.has_lasted(now));
         scarcity.observe(now, allocation.scarce);
-        let shown = self.forwards.iter().map(|forward| (forward.mid, forward.shown_or_target()));
-        let shown = |mid: Mid| shown.clone().find(|(of, _)| *of == mid).and_then(|(_, layer)| layer);
-        let flowing: u64 = demands.iter().map(|(mid, demand)| demand.cost(shown(*mid))).sum();
-        let narrow = estimate < flowing * NARROW_PERCENT / 100;
         let mut wanted = Vec::new();
         let mut overtaxed = Vec::new();
         for ((mid, demand), layer) in demands.iter().zip(&allocation.layers) {
@@ -112,12 +105,10 @@ impl Session {
             let shown = forward.shown_or_target();
             if forward.aim(now, *layer) {
                 wanted.extend(forward.track.zip(*layer));
+                if *layer < shown && shown <= demand.wanted {
+                    overtaxed.push(*mid);
+                }
             }
-            let steps_down = *layer < shown && shown <= demand.wanted;
-            if steps_down && narrow && !forward.forgotten {
-                overtaxed.push(*mid);
-            }
-            forward.forgotten = steps_down && (narrow || forward.forgotten);
         }
         for mid in overtaxed {
             self.forget_sent(mid);

@@ -31,8 +31,6 @@ pub(crate) struct Forward {
     /// The offer that asked for it; opens when the browser says that it has applied the answer.
     pub(super) request: u32,
     pub(super) open: bool,
-    /// It steps down since the way has become narrow, and what was sent before is not sent again.
-    pub(super) forgotten: bool,
     /// Packets of the present track that were written.
     pub(crate) sent: u64,
     rewriter: Rewriter,
@@ -60,7 +58,6 @@ impl Forward {
             track: Some(track),
             request,
             open: false,
-            forgotten: false,
             sent: 0,
             rewriter: Rewriter::new(clock_rate, random),
             selector: Selector::default(),
