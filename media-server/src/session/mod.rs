@@ -49,7 +49,7 @@ const TIMEOUTS_PER_CALL: usize = 128;
 /// often, instead of waking the thread for each.
 const HOUSEKEEPING: Duration = Duration::from_millis(5);
 /// The pacer's books alone, with nothing to send, are closed this often; the next packet closes them anyway. What str0m
-/// has due later hides behind them, requests for lost packets for one: libwebrtc makes those every 20 ms too.
+/// has due later hides behind them, so that requests for lost packets may be this much later.
 const BOOKS: Duration = Duration::from_millis(20);
 /// While the estimator probes, the pacer's clock is kept to the point for this long after each packet of its own.
 const PROBING: Duration = Duration::from_millis(50);
