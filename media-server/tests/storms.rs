@@ -86,23 +86,6 @@ fn retransmissions_stay_below_a_quarter_of_what_is_sent_however_much_is_asked_fo
 }
 
 #[test]
-fn one_lost_packet_leaves_at_once_when_it_is_asked_for() {
-    let mut sim = call();
-    let address = sim.peers[1].address;
-    let mid = sim.peers[1].line(sim.peers[0].track(Source::Camera)).expect("subscribed");
-    let last = sim.peers[1].packets(mid).last().expect("a picture").sequence as u16;
-    let request = feedback(&mut sim, 205, 1, &[last.to_be_bytes(), [0, 0]].concat());
-    sim.run_for(MILLISECOND * 50);
-    let sent = |sim: &Sim| sim.engine.counters().datagrams_sent;
-    let before = sent(&sim);
-    sim.run_for(MILLISECOND);
-    assert_eq!(sent(&sim), before, "nothing was due");
-    sim.inject(address, &request);
-    sim.run_for(MILLISECOND);
-    assert_eq!(sent(&sim), before + 1);
-}
-
-#[test]
 fn a_publisher_of_fifty_megabits_a_second_gets_eight_through_and_disturbs_nobody() {
     let mut sim = call();
     sim.peers.push(Peer::new(sim.now, 4, Protocol::Udp));
