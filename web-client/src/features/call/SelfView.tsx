@@ -71,7 +71,7 @@ export function SelfView({ snapshot }: { snapshot: CallSnapshot }) {
       {camera.on && camera.track ? (
         <VideoView track={camera.track} participant={id} source="camera" label={t.call.you} mirrored />
       ) : (
-        <p className="flex size-full items-center justify-center gap-2 text-sm text-ink-soft">
+        <p className="flex size-full items-center justify-center gap-2 text-sm text-ink-soft max-sm:pb-7">
           <VideoOff aria-hidden className="size-4" />
           {t.call.cameraOff}
         </p>
