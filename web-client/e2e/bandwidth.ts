@@ -1,5 +1,6 @@
-/** A viewer behind a poor network: the picture follows what a bottleneck carries, its decoder never stumbles, and the sound
- *  goes on, also where packets are lost and overtake one another. How fast and how smoothly also depends on a machine that encodes and decodes everything, so the bars here are
+/** A viewer behind a poor network: the picture follows what a bottleneck carries, its decoder never stumbles, and the
+ *  sound goes on, also where packets are lost and overtake one another. How fast and how smoothly also depends on a
+ *  machine that encodes and decodes everything, so the bars here are
  *  wide; what was measured is printed. Run by `make measure-bandwidth`. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
