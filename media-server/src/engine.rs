@@ -1,7 +1,8 @@
 //! The sans-I/O core of a worker: sessions, rooms and demux. Time and datagrams in, datagrams and events out.
 //!
-//! After any number of `handle_*` calls the caller calls [`Engine::flush`], then takes every
-//! [`Engine::poll_transmit`] and [`Engine::poll_event`], and sleeps until [`Engine::deadline`].
+//! After any number of `handle_*` calls the caller calls [`Engine::flush`] until it says false and takes every
+//! [`Engine::poll_transmit`] each time, so that the first viewer need not wait for the last; then it takes every
+//! [`Engine::poll_event`] and sleeps until [`Engine::deadline`].
 
 mod hearing;
 mod layers;
@@ -66,12 +67,14 @@ pub struct Engine {
     rooms: IdMap<RoomId, Room>,
     demux: Demux,
     timers: Timers,
+    /// Empty; kept so that it need not be allocated each time.
+    due: Vec<Slot>,
     next_tick: Instant,
     /// When sound was looked at last.
     listened: Instant,
     next_epoch: u32,
     /// Sessions that packets were written to since the last flush.
-    written: Vec<Slot>,
+    written: VecDeque<Slot>,
     /// Sessions that have datagrams to send.
     sending: VecDeque<Slot>,
     /// What driven sessions reported and nobody has handled yet.
@@ -100,10 +103,11 @@ impl Engine {
             sessions: Vec::new(),
             rooms: IdMap::default(),
             timers: Timers::default(),
+            due: Vec::new(),
             next_tick: now + TICK,
             listened: now,
             next_epoch: 0,
-            written: Vec::new(),
+            written: VecDeque::new(),
             sending: VecDeque::new(),
             pending: VecDeque::new(),
             failed: Vec::new(),
@@ -164,13 +168,17 @@ impl Engine {
 
     /// Every due session and, every 50 ms, the rooms.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(slot) = self.timers.pop_due(now) {
+        // Each once: a session that has still something due must not hold up the others.
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(std::iter::from_fn(|| self.timers.pop_due(now)));
+        for slot in due.drain(..) {
             match self.session(slot).map(Session::deadline) {
                 Some(deadline) if deadline <= now => self.drive(slot, |session| session.timeout(now)),
                 Some(deadline) => self.timers.schedule(deadline, slot),
                 None => {}
             }
         }
+        self.due = due;
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.choose_all_layers(now);
@@ -181,14 +189,16 @@ impl Engine {
         self.settle(now);
     }
 
-    /// Lets the packets go that were written since the last flush.
-    pub fn flush(&mut self, now: Instant) {
-        while let Some(slot) = self.written.pop() {
+    /// Lets the packets of one session go that were written since its last flush; false when none is left.
+    pub fn flush(&mut self, now: Instant) -> bool {
+        while let Some(slot) = self.written.pop_front() {
             if self.session(slot).is_some_and(|session| session.written) {
                 self.drive(slot, |session| session.timeout(now));
+                self.settle(now);
+                return true;
             }
         }
-        self.settle(now);
+        false
     }
 
     /// Datagrams of one session come in a row, so that runs to one destination can leave together.

@@ -79,8 +79,10 @@ impl Worker {
             let stopped = self.wait(wake).await;
             let now = clock();
             self.engine.handle_timeout(now);
-            self.engine.flush(now);
             self.send_all();
+            while self.engine.flush(now) {
+                self.send_all();
+            }
             self.measure(&delays);
             self.report();
             if now >= next_copy || stopped {

@@ -103,7 +103,7 @@ impl Engine {
                 Ok(Forwarded::Sent) => {
                     self.counters.packets_forwarded += 1;
                     if first_write {
-                        self.written.push(*slot);
+                        self.written.push_back(*slot);
                     }
                 }
                 Ok(Forwarded::NeedsKeyframe) => keyframe_needed = true,

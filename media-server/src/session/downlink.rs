@@ -26,9 +26,17 @@ const RTX_SHARE: f32 = 0.25;
 /// Wanting more for this long has the estimator start anew.
 const STARVED: Duration = Duration::from_secs(3);
 
+/// Round trips that take this much longer than the shortest one: a queue has built up. Less is jitter.
+const QUEUE: Duration = Duration::from_millis(100);
+/// How long the shortest round trip counts; the way may change.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
 pub(super) struct Downlink {
-    /// Bit/s, of the congestion controller.
-    pub(super) estimate: Option<u64>,
+    /// Bit/s, of the congestion controller, averaged over the last seconds.
+    pub(super) smoothed: Option<u64>,
+    /// Its latest figure, bit/s, while packets queue on the way.
+    congested: Option<u64>,
+    shortest: Option<Shortest>,
     /// While no picture is wanted: the estimate from when one was, bit/s. What follows is made from sound alone, says
     /// little about what the way carries, and on a busy computer falls below what any picture needs.
     set_aside: Option<u64>,
@@ -41,7 +49,9 @@ pub(super) struct Downlink {
 impl Default for Downlink {
     fn default() -> Self {
         Self {
-            estimate: None,
+            smoothed: None,
+            congested: None,
+            shortest: None,
             set_aside: Some(INITIAL_ESTIMATE),
             scarcity: Scarcity::default(),
             hunger: Hunger::default(),
@@ -51,10 +61,32 @@ impl Default for Downlink {
 }
 
 impl Downlink {
+    /// Bit/s that the way carries. The average says so best where losses and jitter make the latest figure jump up and
+    /// down, but it follows a way that has become narrow up to a second late.
+    fn estimate(&self) -> Option<u64> {
+        let congested = self.congested.unwrap_or(u64::MAX);
+        self.smoothed.map(|smoothed| smoothed.min(congested))
+    }
+
+    /// Takes in the controller's latest figure, bit/s; true when packets queue on the way.
+    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration) -> bool {
+        let shortest = self.shortest.filter(|known| rtt > known.rtt && now < known.until);
+        let shortest = *self.shortest.insert(shortest.unwrap_or(Shortest { rtt, until: now + REMEMBERED }));
+        self.congested = (rtt >= shortest.rtt + QUEUE).then_some(latest);
+        self.congested.is_some()
+    }
+
     /// Padding shall show whether a better picture fits.
     pub(super) fn wants_more(&self) -> bool {
         self.told.0 > 0
     }
+}
+
+/// The round trip without a queue.
+#[derive(Clone, Copy)]
+struct Shortest {
+    rtt: Duration,
+    until: Instant,
 }
 
 /// Since when more has been wanted than the estimate allows.
@@ -91,7 +123,7 @@ impl Session {
     pub(crate) fn choose_layers(&mut self, now: Instant, demands: &[(Mid, Demand)]) -> Vec<Wanted> {
         self.keep_estimate(demands.iter().any(|(_, demand)| demand.wanted.is_some()));
         let audio = self.open_lines().filter(|(_, track)| track.source.is_audio()).count();
-        let estimate = self.downlink.estimate.unwrap_or(UNKNOWN_ESTIMATE);
+        let estimate = self.downlink.estimate().unwrap_or(UNKNOWN_ESTIMATE);
         let pictures: Vec<Demand> = demands.iter().map(|(_, demand)| *demand).collect();
         let scarcity = &mut self.downlink.scarcity;
         let allocation = allocate(estimate, audio as u64, &pictures, scarcity.has_lasted(now));
@@ -103,7 +135,7 @@ impl Session {
                 continue;
             };
             let shown = forward.shown_or_target();
-            if forward.aim(now, *layer) {
+            if forward.aim(now, *layer, demand.wanted) {
                 wanted.extend(forward.track.zip(*layer));
                 if *layer < shown && shown <= demand.wanted {
                     overtaxed.push(*mid);
@@ -120,21 +152,41 @@ impl Session {
 
     /// Pictures begin, again too, with what the way carried when it last carried some.
     fn keep_estimate(&mut self, pictures_wanted: bool) {
-        let Some(estimate) = self.downlink.estimate else { return };
+        let Some(estimate) = self.downlink.estimate() else { return };
         if !pictures_wanted {
             self.downlink.set_aside.get_or_insert(estimate);
         } else if let Some(earlier) = self.downlink.set_aside.take().filter(|earlier| *earlier > estimate) {
-            self.downlink.estimate = Some(earlier);
+            self.downlink.smoothed = Some(earlier);
+            self.downlink.congested = None;
             self.rtc.bwe().reset(Bitrate::bps(earlier));
             self.drain();
         }
     }
 
+    pub(super) fn begin_picture(&mut self, mid: Mid) {
+        self.forget_sent(mid);
+        self.pace(self.paced);
+    }
+
+    /// Packets of pictures leave as they come, since the browser that sent them has spread them already. Held back to the
+    /// estimate they would wait for up to two seconds whenever it dips, and a keyframe that is to bring relief would wait
+    /// behind them.
+    pub(super) fn pace(&mut self, paced: bool) {
+        self.paced = paced;
+        for forward in self.forwards.iter().filter(|forward| !forward.kind.is_audio()) {
+            if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(forward.mid, None) {
+                stream.set_unpaced(!paced);
+            }
+        }
+        self.drain();
+    }
+
     /// What was sent of the picture so far is not sent again, and a second of what follows can be. When the network lost
     /// packets because they were too much, repairs of a layer that ends would keep the keyframe of the next one waiting.
-    pub(super) fn forget_sent(&mut self, mid: Mid) {
+    fn forget_sent(&mut self, mid: Mid) {
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
             stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
+            stream.set_unpaced(true);
         }
         self.drain();
     }
@@ -142,7 +194,7 @@ impl Session {
     /// Starts the estimator anew, which probes at once. After losses it may hold its value for long (20 s were seen) and
     /// does not probe meanwhile, though the network carries more again.
     fn look_for_more(&mut self, now: Instant, allocation: &Allocation) {
-        let Some(estimate) = self.downlink.estimate else { return };
+        let Some(estimate) = self.downlink.estimate() else { return };
         if self.downlink.hunger.has_lasted(now, allocation.minimum > estimate) {
             self.rtc.bwe().reset(Bitrate::bps(estimate));
             self.drain();
@@ -161,6 +213,24 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_latest_figure_counts_while_packets_queue_on_the_way() {
+        let start = Instant::now();
+        let mut downlink = Downlink { smoothed: Some(2_000_000), ..Downlink::default() };
+        let mut after = |ms: u64, latest: u64, rtt: u64| {
+            downlink.observe(start + Duration::from_millis(ms), latest, Duration::from_millis(rtt));
+            downlink.estimate()
+        };
+        assert_eq!(after(0, 600_000, 50), Some(2_000_000), "jitter and losses");
+        assert_eq!(after(100, 600_000, 149), Some(2_000_000));
+        assert_eq!(after(200, 900_000, 150), Some(900_000));
+        assert_eq!(after(300, 3_000_000, 150), Some(2_000_000));
+        assert_eq!(after(400, 600_000, 60), Some(2_000_000), "the queue has gone");
+        assert_eq!(after(30_000, 600_000, 250), Some(2_000_000), "another way, until the opposite is known");
+        assert_eq!(after(30_100, 600_000, 100), Some(2_000_000));
+        assert_eq!(after(30_200, 600_000, 250), Some(600_000));
+    }
 
     #[test]
     fn hunger_is_reported_every_three_seconds_and_forgotten_when_it_ends() {

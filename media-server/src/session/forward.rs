@@ -26,6 +26,7 @@ struct PayloadMapping {
 /// is used again, so its sequence numbers must go on too (they are part of the SRTP packet index, RFC 3711 §3.3.1).
 pub(crate) struct Forward {
     pub(crate) mid: Mid,
+    pub(super) kind: MediaKind,
     /// `None`: idle.
     pub(crate) track: Option<TrackId>,
     /// The offer that asked for it; opens when the browser says that it has applied the answer.
@@ -55,6 +56,7 @@ impl Forward {
         let clock_rate = if kind.is_audio() { 48_000 } else { 90_000 };
         Self {
             mid,
+            kind,
             track: Some(track),
             request,
             open: false,
@@ -93,9 +95,9 @@ impl Forward {
         self.selector.shown().or(self.selector.target())
     }
 
-    /// Takes over a layer choice; true when a keyframe of the new layer is needed.
-    pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>) -> bool {
-        let changed = self.selector.aim(now, choice);
+    /// Takes over a layer choice; true when a keyframe of the new layer is needed. `wanted`: what the tile needs.
+    pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>, wanted: Option<Layer>) -> bool {
+        let changed = self.selector.aim(now, choice, wanted);
         if choice.is_none() {
             self.rewriter.interrupt();
         }

@@ -10,6 +10,7 @@ mod forward;
 mod negotiation;
 mod policer;
 mod quality;
+mod repairs;
 mod selector;
 
 use std::collections::VecDeque;
@@ -37,9 +38,10 @@ use departure::{Departure, RtxTypes};
 use downlink::{Downlink, INITIAL_ESTIMATE};
 use policer::Policer;
 use quality::QualityMeter;
+use repairs::Repairs;
 
-/// Receiver reports and loss figures are averaged over this.
-const STATS_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the congestion controller's latest figure is looked at.
+const STATS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is due so soon is done at once: no timer of ours is finer, and packets that leave together cost less.
 const EARLY: Duration = Duration::from_micros(200);
@@ -137,6 +139,9 @@ pub(crate) struct Session {
     /// When a packet left last that nobody had written: padding of a probe, a retransmission.
     padded: Option<Instant>,
     rtx_types: RtxTypes,
+    repairs: Repairs,
+    /// Too many repairs: pictures leave at the pacer's rate.
+    paced: bool,
 }
 
 impl Session {
@@ -193,6 +198,8 @@ impl Session {
             queued: 0,
             padded: None,
             rtx_types: RtxTypes::default(),
+            repairs: Repairs::default(),
+            paced: false,
         };
         session.drain();
         session
@@ -227,6 +234,9 @@ impl Session {
                 tracing::debug!(%error, "timeout not handled");
             }
             self.drain();
+            if self.repairs.are_too_many() != self.paced {
+                self.pace(!self.paced);
+            }
             if self.deadline > now + EARLY {
                 return;
             }
@@ -284,9 +294,16 @@ impl Session {
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
+                    let bytes = transmit.contents.len();
                     match self.rtx_types.departure(&transmit.contents) {
-                        Departure::Written => self.queued = self.queued.saturating_sub(1),
-                        Departure::Padding => self.padded = Some(self.now),
+                        Departure::Written => {
+                            self.queued = self.queued.saturating_sub(1);
+                            self.repairs.earn(bytes);
+                        }
+                        Departure::Padding => {
+                            self.padded = Some(self.now);
+                            self.repairs.spend(bytes);
+                        }
                         Departure::Filler | Departure::Other => {}
                     }
                     self.transmits.push_back(transmit);
@@ -322,7 +339,9 @@ impl Session {
         };
         match reason {
             _ if prompt => at,
-            Reason::Pacer(PacerReason::Immediate | PacerReason::Padding) => self.next_multiple(at, BOOKS),
+            Reason::Pacer(PacerReason::Immediate | PacerReason::Padding) | Reason::Stats => {
+                self.next_multiple(at, BOOKS)
+            }
             _ => self.next_multiple(at, HOUSEKEEPING),
         }
     }
@@ -363,12 +382,18 @@ impl Session {
                 self.events.push_back(SessionEvent::KeyframeRequested(request.mid));
             }
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.downlink.estimate = Some(estimate.as_u64());
+                self.downlink.smoothed = Some(estimate.as_u64());
                 self.events.push_back(SessionEvent::EstimateChanged);
             }
             Event::MediaIngressStats(stats) => self.quality.ingress(stats.loss),
             Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
-            Event::PeerStats(stats) => self.events.extend(self.quality.update(stats.rtt)),
+            Event::PeerStats(stats) => {
+                self.events.extend(self.quality.update(self.now, stats.rtt));
+                let latest = stats.bwe_tx.zip(stats.rtt);
+                if latest.is_some_and(|(rate, rtt)| self.downlink.observe(self.now, rate.as_u64(), rtt)) {
+                    self.events.push_back(SessionEvent::EstimateChanged);
+                }
+            }
             _ => {}
         }
     }

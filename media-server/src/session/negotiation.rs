@@ -119,7 +119,7 @@ impl Session {
             let random = u16::from_be_bytes([bytes[0], bytes[1]]);
             self.forwards.push(Forward::new(*mid, kind, subscription.track, request, random));
             if !kind.is_audio() {
-                self.forget_sent(*mid);
+                self.begin_picture(*mid);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! How well packets get through, in three words.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::SessionEvent;
 use crate::QualityLevel;
@@ -14,25 +14,43 @@ struct Limits {
     rtt: Duration,
 }
 
-/// Collects the loss figures of one statistics interval.
+/// Loss is averaged over this.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Collects the loss figures of one interval out of several statistics.
 #[derive(Default)]
 pub(super) struct QualityMeter {
-    worst_loss: f32,
+    ends: Option<Instant>,
+    /// What the statistics since the last update say, of the worst stream: its last report, repeated until the next one.
+    ingress: f32,
+    /// Said once per report.
+    egress: Option<f32>,
+    /// The egress figures of this interval.
+    reports: Vec<f32>,
     last: Option<QualityLevel>,
 }
 
 impl QualityMeter {
     pub(super) fn ingress(&mut self, loss: Option<f32>) {
-        self.worst_loss = self.worst_loss.max(loss.unwrap_or(0.0));
+        self.ingress = self.ingress.max(loss.unwrap_or(0.0));
     }
 
     pub(super) fn egress(&mut self, loss: Option<f32>) {
-        self.worst_loss = self.worst_loss.max(loss.unwrap_or(0.0));
+        self.egress = loss.map(|loss| loss.max(self.egress.unwrap_or(0.0))).or(self.egress);
     }
 
-    /// Ends the interval; an event when the level changed.
-    pub(super) fn update(&mut self, rtt: Option<Duration>) -> Option<SessionEvent> {
-        let loss = std::mem::take(&mut self.worst_loss).clamp(0.0, 1.0);
+    /// Takes in the figures since the last update; an event when an interval ends and the level changed.
+    pub(super) fn update(&mut self, now: Instant, rtt: Option<Duration>) -> Option<SessionEvent> {
+        let ingress = std::mem::take(&mut self.ingress);
+        self.reports.extend(self.egress.take());
+        let ends = *self.ends.get_or_insert(now + INTERVAL);
+        if now < ends {
+            return None;
+        }
+        self.ends = Some(now + INTERVAL);
+        let reports = std::mem::take(&mut self.reports);
+        let egress = reports.iter().sum::<f32>() / reports.len().max(1) as f32;
+        let loss = ingress.max(egress).clamp(0.0, 1.0);
         let beyond = |limits: &Limits| loss > limits.loss || rtt.is_some_and(|rtt| rtt > limits.rtt);
         let level = match () {
             () if beyond(&POOR) => QualityLevel::Poor,
@@ -57,19 +75,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_changes_of_the_level_are_reported() {
-        let mut meter = QualityMeter::default();
-        let mut next = |loss: f32, rtt_ms: u64| {
-            meter.egress(Some(loss));
-            meter.update(Some(Duration::from_millis(rtt_ms))).map(|event| match event {
+    fn an_interval_is_averaged_and_only_changes_of_the_level_are_reported() {
+        let (mut meter, mut now) = (QualityMeter::default(), Instant::now());
+        meter.update(now, None);
+        let mut next = |reports: [f32; 2], rtt_ms: u64| {
+            let mut reported = None;
+            for tick in 0..20 {
+                now += INTERVAL / 20;
+                if tick % 10 == 9 {
+                    meter.egress(Some(reports[tick / 10]));
+                }
+                reported = reported.or(meter.update(now, Some(Duration::from_millis(rtt_ms))));
+            }
+            reported.map(|event| match event {
                 SessionEvent::Quality { level, loss_percent, .. } => (level, loss_percent),
                 _ => panic!("another event"),
             })
         };
-        assert_eq!(next(0.0, 20), Some((QualityLevel::Good, 0)));
-        assert_eq!(next(0.01, 20), None);
-        assert_eq!(next(0.05, 20), Some((QualityLevel::Fair, 5)));
-        assert_eq!(next(0.0, 900), Some((QualityLevel::Poor, 0)));
-        assert_eq!(next(0.0, 20), Some((QualityLevel::Good, 0)));
+        assert_eq!(next([0.0, 0.0], 20), Some((QualityLevel::Good, 0)));
+        assert_eq!(next([0.0, 0.03], 20), None);
+        assert_eq!(next([0.02, 0.08], 20), Some((QualityLevel::Fair, 5)));
+        assert_eq!(next([0.0, 0.0], 900), Some((QualityLevel::Poor, 0)));
+        assert_eq!(next([0.0, 0.0], 20), Some((QualityLevel::Good, 0)));
     }
 }

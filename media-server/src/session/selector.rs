@@ -8,6 +8,11 @@ use crate::room::layers::Layer;
 
 /// A better layer must have been affordable for this long; a worse one is taken at once.
 const UP_DWELL: Duration = Duration::from_secs(1);
+/// A better layer that is kept for less than this was one too many: the next one has to wait longer, so that a way
+/// whose estimate swings does not change the picture all the time.
+const KEPT: Duration = Duration::from_secs(5);
+const DWELL_GROWTH: u32 = 3;
+const LONGEST_DWELL: Duration = Duration::from_secs(27);
 /// A picture that stands still for this long may continue with any lower layer.
 const STALE: Duration = Duration::from_millis(500);
 
@@ -18,11 +23,21 @@ struct Shown {
     ended: bool,
 }
 
-#[derive(Default)]
 pub(super) struct Selector {
     target: Option<Layer>,
     shown: Option<Shown>,
+    /// Since when a better layer has been affordable.
     up_since: Option<Instant>,
+    /// How long it has to be.
+    dwell: Duration,
+    /// When the aim was last raised, until it is known whether that was kept.
+    raised: Option<Instant>,
+}
+
+impl Default for Selector {
+    fn default() -> Self {
+        Self { target: None, shown: None, up_since: None, dwell: UP_DWELL, raised: None }
+    }
 }
 
 /// What to do with a packet.
@@ -45,19 +60,30 @@ impl Selector {
         self.shown.as_ref().map(|shown| shown.layer)
     }
 
-    /// Takes over a choice, `None` for no picture at all; true when the aim changed.
-    pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>) -> bool {
+    /// Takes over a choice, `None` for no picture at all; true when the aim changed. `wanted`: what the tile needs.
+    pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>, wanted: Option<Layer>) -> bool {
         let better = self.shown.is_some() && choice > self.target;
-        if better && now < *self.up_since.get_or_insert(now) + UP_DWELL {
+        if better && now < *self.up_since.get_or_insert(now) + self.dwell {
             return false;
         }
-        if !better || choice != self.target {
-            self.up_since = None;
+        self.up_since = None;
+        if better {
+            self.raised = Some(now);
+        } else if choice < self.target && self.target <= wanted {
+            self.fall_back(now);
         }
         if choice.is_none() {
             self.shown = None;
         }
         std::mem::replace(&mut self.target, choice) != choice
+    }
+
+    /// The way does not carry what was aimed at.
+    fn fall_back(&mut self, now: Instant) {
+        if let Some(raised) = self.raised.take() {
+            let kept = now.duration_since(raised) >= KEPT;
+            self.dwell = if kept { UP_DWELL } else { LONGEST_DWELL.min(self.dwell * DWELL_GROWTH) };
+        }
     }
 
     /// The picture that was shown has ended: another track, or the camera was off.
@@ -103,9 +129,9 @@ mod tests {
     fn the_old_layer_goes_on_until_a_keyframe_of_the_new_one() {
         let now = Instant::now();
         let mut selector = Selector::default();
-        selector.aim(now, Some(High));
+        selector.aim(now, Some(High), Some(High));
         assert_eq!(selector.admit(now, High, false, true), Send);
-        assert!(selector.aim(now, Some(Low)), "down at once");
+        assert!(selector.aim(now, Some(Low), Some(High)), "down at once");
         assert_eq!(selector.admit(now, High, true, false), Send);
         assert_eq!(selector.admit(now, Low, false, false), NeedsKeyframe);
         assert_eq!(selector.admit(now, Middle, false, true), Skip);
@@ -118,9 +144,9 @@ mod tests {
     fn on_the_way_down_the_keyframe_of_the_better_layer_is_left_out_and_ends_it() {
         let now = Instant::now();
         let mut selector = Selector::default();
-        selector.aim(now, Some(High));
+        selector.aim(now, Some(High), Some(High));
         selector.admit(now, High, false, true);
-        selector.aim(now, Some(Middle));
+        selector.aim(now, Some(Middle), Some(High));
         assert_eq!(selector.admit(now, High, true, false), Send);
         assert_eq!(selector.admit(now, High, true, true), Skip);
         assert_eq!(selector.admit(now, High, true, false), Skip, "the rest of that keyframe");
@@ -134,12 +160,12 @@ mod tests {
         let start = Instant::now();
         let later = start + UP_DWELL;
         let mut selector = Selector::default();
-        selector.aim(start, Some(High));
+        selector.aim(start, Some(High), Some(High));
         selector.admit(start, High, false, true);
-        selector.aim(start, Some(Middle));
+        selector.aim(start, Some(Middle), Some(High));
         selector.admit(start, High, true, true);
-        selector.aim(start, Some(High));
-        assert!(selector.aim(later, Some(High)));
+        selector.aim(start, Some(High), Some(High));
+        assert!(selector.aim(later, Some(High), Some(High)));
         assert_eq!(selector.admit(later, High, true, false), NeedsKeyframe);
         assert_eq!(selector.admit(later, High, true, true), Send);
     }
@@ -149,20 +175,58 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut selector = Selector::default();
-        selector.aim(start, Some(Low));
+        selector.aim(start, Some(Low), Some(High));
         selector.admit(start, Low, false, true);
-        assert!(!selector.aim(at(0), Some(High)));
-        assert!(!selector.aim(at(900), Some(Low)), "a dip starts the wait again");
-        assert!(!selector.aim(at(1000), Some(High)));
-        assert!(!selector.aim(at(1999), Some(High)));
-        assert!(selector.aim(at(2000), Some(High)));
+        assert!(!selector.aim(at(0), Some(High), Some(High)));
+        assert!(!selector.aim(at(900), Some(Low), Some(High)), "a dip starts the wait again");
+        assert!(!selector.aim(at(1000), Some(High), Some(High)));
+        assert!(!selector.aim(at(1999), Some(High), Some(High)));
+        assert!(selector.aim(at(2000), Some(High), Some(High)));
+    }
+
+    #[test]
+    fn a_better_layer_that_was_soon_given_up_has_to_wait_longer_the_next_time() {
+        let start = Instant::now();
+        let mut selector = Selector::default();
+        selector.aim(start, Some(Middle), Some(High));
+        selector.admit(start, Middle, false, true);
+        let mut now = start;
+        let mut waits = |kept: Duration| {
+            let (asked, mut raised) = (now, false);
+            while !raised {
+                now += Duration::from_millis(100);
+                raised = selector.aim(now, Some(High), Some(High));
+            }
+            let waited = now - asked;
+            now += kept;
+            assert!(selector.aim(now, Some(Middle), Some(High)), "down at once");
+            waited.as_millis() - 100
+        };
+        let (short, long) = (KEPT / 2, KEPT);
+        assert_eq!([short; 5].map(&mut waits), [1_000, 3_000, 9_000, 27_000, 27_000]);
+        assert_eq!([long, short, long].map(&mut waits), [27_000, 1_000, 3_000], "kept: as in the beginning");
+    }
+
+    #[test]
+    fn a_tile_that_shrinks_says_nothing_about_the_way() {
+        let start = Instant::now();
+        let later = start + UP_DWELL;
+        let mut selector = Selector::default();
+        selector.aim(start, Some(Low), Some(Low));
+        selector.admit(start, Low, false, true);
+        for tile in 0..3_u32 {
+            let at = |dwell: Instant| dwell + tile * UP_DWELL;
+            assert!(!selector.aim(at(start), Some(High), Some(High)));
+            assert!(selector.aim(at(later), Some(High), Some(High)));
+            assert!(selector.aim(at(later), Some(Low), Some(Low)));
+        }
     }
 
     #[test]
     fn a_picture_that_has_not_started_or_stands_still_takes_a_lower_layer() {
         let start = Instant::now();
         let mut selector = Selector::default();
-        selector.aim(start, Some(High));
+        selector.aim(start, Some(High), Some(High));
         assert_eq!(selector.admit(start, Low, false, true), Send);
         assert_eq!(selector.admit(start, Middle, false, true), Skip, "Low is moving");
         let later = start + Duration::from_secs(1);
@@ -173,10 +237,10 @@ mod tests {
     fn without_a_choice_nothing_is_sent_and_the_next_picture_starts_at_once() {
         let now = Instant::now();
         let mut selector = Selector::default();
-        selector.aim(now, Some(High));
+        selector.aim(now, Some(High), Some(High));
         selector.admit(now, High, false, true);
-        assert!(selector.aim(now, None));
+        assert!(selector.aim(now, None, Some(High)));
         assert_eq!(selector.admit(now, High, true, true), Skip);
-        assert!(selector.aim(now, Some(High)), "no dwell for what was hidden");
+        assert!(selector.aim(now, Some(High), Some(High)), "no dwell for what was hidden");
     }
 }

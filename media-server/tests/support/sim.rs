@@ -279,7 +279,7 @@ impl Sim {
 
     /// Puts everything that anybody wants to send on its way.
     fn collect(&mut self) {
-        self.engine.flush(self.now);
+        while self.engine.flush(self.now) {}
         while let Some(event) = self.engine.poll_event() {
             self.events.push(event);
         }
