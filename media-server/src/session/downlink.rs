@@ -186,7 +186,6 @@ impl Session {
     fn forget_sent(&mut self, mid: Mid) {
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
             stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
-            stream.set_unpaced(true);
         }
         self.drain();
     }
