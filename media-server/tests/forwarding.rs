@@ -199,3 +199,16 @@ fn tracks_speakers_and_departures_are_reported() {
     assert_eq!(sim.events.iter().filter(withdrawn).count(), 2);
     assert_eq!(sim.engine.counters().sessions, 1);
 }
+
+/// Half a megabyte at an estimate of one to three megabits a second, and more packets than leave in one go.
+#[test]
+fn a_large_picture_is_not_held_back_to_the_estimate() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &[Source::Camera], &[]);
+    let camera = sim.peers[0].track(Source::Camera);
+    sim.join(Protocol::Udp, &[], &[camera]);
+    sim.run_for(Duration::from_secs(1));
+    sim.peers[0].send_video(sim.now, 600, true);
+    sim.run_for(Duration::from_millis(100));
+    assert_eq!(sim.peers[1].numbers(camera).len(), 600);
+}
