@@ -68,12 +68,11 @@ impl Downlink {
         self.smoothed.map(|smoothed| smoothed.min(congested))
     }
 
-    /// Takes in the controller's latest figure, bit/s; true when packets queue on the way.
-    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration) -> bool {
+    /// Takes in the controller's latest figure, bit/s.
+    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration) {
         let shortest = self.shortest.filter(|known| rtt > known.rtt && now < known.until);
         let shortest = *self.shortest.insert(shortest.unwrap_or(Shortest { rtt, until: now + REMEMBERED }));
         self.congested = (rtt >= shortest.rtt + QUEUE).then_some(latest);
-        self.congested.is_some()
     }
 
     /// Padding shall show whether a better picture fits.
@@ -163,6 +162,7 @@ impl Session {
         }
     }
 
+    /// Sets up an m-line that is to carry pictures.
     pub(super) fn begin_picture(&mut self, mid: Mid) {
         self.forget_sent(mid);
         self.pace(self.paced);

@@ -389,9 +389,8 @@ impl Session {
             Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
             Event::PeerStats(stats) => {
                 self.events.extend(self.quality.update(self.now, stats.rtt));
-                let latest = stats.bwe_tx.zip(stats.rtt);
-                if latest.is_some_and(|(rate, rtt)| self.downlink.observe(self.now, rate.as_u64(), rtt)) {
-                    self.events.push_back(SessionEvent::EstimateChanged);
+                if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt) {
+                    self.downlink.observe(self.now, rate.as_u64(), rtt);
                 }
             }
             _ => {}

@@ -78,7 +78,7 @@ impl Selector {
         std::mem::replace(&mut self.target, choice) != choice
     }
 
-    /// The way does not carry what was aimed at.
+    /// What was aimed at cannot be kept: the way does not carry it, or its browser has stopped it.
     fn fall_back(&mut self, now: Instant) {
         if let Some(raised) = self.raised.take() {
             let kept = now.duration_since(raised) >= KEPT;
