@@ -76,9 +76,9 @@ fn an_ice_restart_keeps_media_flowing_and_leads_to_the_same_session() {
     let answer = sim.renegotiate(1, negotiation).expect("accepted");
     let ufrag = answer.0.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).expect("credentials");
     assert!(ufrag.starts_with("m000001"), "worker 0, slot 1: {ufrag}");
-    sim.apply(1, &answer);
     // From another address: only the new credentials can lead it to its session.
     sim.peers[1].address.set_port(6000);
+    sim.apply(1, &answer);
     let heard = heard_in_a_second(&mut sim);
     assert!(heard > 40, "{heard} of 50");
     assert_eq!(sim.engine.counters().sessions, 2);

@@ -133,7 +133,8 @@ impl Peer {
             }
             self.drain(now)?;
         }
-        Ok(())
+        // ICE begins at the next one.
+        self.timeout(now)
     }
 
     /// The answer to an offer of the system under test.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls};
 use str0m::config::CryptoProvider;
@@ -12,6 +12,12 @@ use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
 };
+
+/// A lost message of ours is repeated after this long, and after twice as long each further time. ICE has proved the way, so
+/// that the second of RFC 6347 §4.2.4.1 would only keep people waiting on bad networks; browsers begin with 50 ms.
+const REPEAT_AFTER: Duration = Duration::from_millis(250);
+/// The first message is there before ICE has found a way, which may take half a minute.
+const REPEATS: usize = 7;
 
 /// str0m wants a provider that lives forever; this one holds nothing but constants.
 static PROVIDER: SharedConfig = SharedConfig { config: OnceLock::new() };
@@ -42,7 +48,8 @@ impl SharedConfig {
         if let Some(config) = self.config.get().filter(|config| mtu.is_none_or(|mtu| mtu == config.mtu())) {
             return Ok(Arc::clone(config));
         }
-        let builder = Config::builder().use_server_cookie(false);
+        let builder =
+            Config::builder().use_server_cookie(false).flight_start_rto(REPEAT_AFTER).flight_retries(REPEATS);
         let builder = if let Some(mtu) = mtu { builder.mtu(mtu) } else { builder };
         let config = builder.build().map_err(|error| CryptoError::Other(format!("DTLS: {error}")))?;
         let config = Arc::new(config);
@@ -89,6 +96,9 @@ impl DtlsInstance for Instance {
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        if self.0.is_active() && is_client_hello(packet) {
+            return Ok(());
+        }
         self.0.handle_packet(packet)
     }
 
@@ -119,4 +129,10 @@ impl DtlsInstance for Instance {
     fn close(&mut self) -> Result<(), DtlsImplError> {
         self.0.close()
     }
+}
+
+/// Does the datagram begin with a `ClientHello`? A handshake record of epoch 0 (RFC 6347 §4.1), whose message is of type 1
+/// (§4.3.2). A client has no use for it, and dimpl would keep it in place of the server's answer.
+fn is_client_hello(datagram: &[u8]) -> bool {
+    datagram.first() == Some(&22) && datagram.get(3..5) == Some(&[0, 0]) && datagram.get(13) == Some(&1)
 }

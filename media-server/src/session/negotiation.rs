@@ -25,7 +25,7 @@ impl Session {
         let lines = offered_lines(&negotiation.offer)?;
         self.check_publications(negotiation, &lines)?;
         let subscriptions = check_subscriptions(negotiation, &lines)?;
-        let offer = SdpOffer::from_sdp_string(&self.without_candidates(&negotiation.offer))
+        let offer = SdpOffer::from_sdp_string(&self.as_taken_up(&negotiation.offer))
             .map_err(|error| MediaError::Sdp(format!("not understood: {error}")))?;
         let answer = self.rtc.sdp_api().accept_offer(offer);
         self.drain();
@@ -65,13 +65,18 @@ impl Session {
         Ok(())
     }
 
+    /// The offer without what this server makes no use of, and with the DTLS roles chosen.
+    ///
     /// With ICE lite nobody is ever sent a check, so the browser's candidates are of no use; dropping them here means
-    /// that no address in an offer can ever make this server send anything (SSRF).
-    fn without_candidates(&self, offer: &str) -> String {
-        if !self.config.ice_lite {
-            return offer.to_owned();
-        }
-        offer.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate:")).collect()
+    /// that no address in an offer can ever make this server send anything (SSRF). Who leaves the choice to us
+    /// (`actpass`) becomes the DTLS server, as RFC 5763 §5 recommends: our hello leaves a round trip before the
+    /// browser's would arrive, and a forged one is of no use to anybody.
+    fn as_taken_up(&self, offer: &str) -> String {
+        let lines = offer.split_inclusive('\n');
+        lines
+            .filter(|line| !(self.config.ice_lite && line.starts_with("a=candidate:")))
+            .map(|line| if line.trim_end() == "a=setup:actpass" { "a=setup:passive\r\n" } else { line })
+            .collect()
     }
 
     /// An ICE restart makes str0m invent credentials; ours must go on leading to this slot, so they replace them in

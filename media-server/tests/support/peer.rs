@@ -189,6 +189,8 @@ impl Peer {
         let pending = self.pending.take().expect("an offer is open");
         self.rtc.sdp_api().accept_answer(pending, answer).expect("acceptable");
         self.drain(now);
+        // ICE begins at the next one.
+        self.timeout(now);
         self.request
     }
 

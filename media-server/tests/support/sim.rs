@@ -186,14 +186,7 @@ impl Sim {
 
     /// A datagram that reaches the server right now, from anywhere.
     pub(crate) fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
-        self.spray([from], datagram);
-    }
-
-    /// The same from many addresses at once.
-    pub(crate) fn spray(&mut self, from: impl IntoIterator<Item = SocketAddr>, datagram: &[u8]) {
-        for from in from {
-            self.engine.handle_datagram(self.now, Protocol::Udp, from, SERVER.into(), datagram);
-        }
+        self.engine.handle_datagram(self.now, Protocol::Udp, from, SERVER.into(), datagram);
         self.collect();
     }
 
