@@ -53,6 +53,9 @@ const HOUSEKEEPING: Duration = Duration::from_millis(5);
 /// The pacer's books alone, with nothing to send, are closed this often; the next packet closes them anyway. What str0m
 /// has due later hides behind them, so that requests for lost packets may be this much later.
 const BOOKS: Duration = Duration::from_millis(20);
+/// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often.
+const SILENT_ROUND: Duration = Duration::from_millis(100);
+const SILENCE: Duration = Duration::from_millis(250);
 /// While the estimator probes, the pacer's clock is kept to the point for this long after each packet of its own.
 const PROBING: Duration = Duration::from_millis(50);
 
@@ -136,6 +139,8 @@ pub(crate) struct Session {
     pub(crate) written: bool,
     /// Packets that were written and have not left yet.
     queued: u32,
+    /// When a packet of a track came or left last.
+    active: Instant,
     /// When a packet left last that nobody had written: padding of a probe, a retransmission.
     padded: Option<Instant>,
     rtx_types: RtxTypes,
@@ -196,6 +201,7 @@ impl Session {
             events: VecDeque::new(),
             written: false,
             queued: 0,
+            active: now,
             padded: None,
             rtx_types: RtxTypes::default(),
             repairs: Repairs::default(),
@@ -297,6 +303,7 @@ impl Session {
                     let bytes = transmit.contents.len();
                     match self.rtx_types.departure(&transmit.contents) {
                         Departure::Written => {
+                            self.active = self.now;
                             self.queued = self.queued.saturating_sub(1);
                             self.repairs.earn(bytes);
                         }
@@ -339,6 +346,7 @@ impl Session {
         };
         match reason {
             _ if prompt => at,
+            _ if self.is_silent() => self.next_multiple(at, SILENT_ROUND),
             Reason::Pacer(PacerReason::Immediate | PacerReason::Padding) | Reason::Stats => {
                 self.next_multiple(at, BOOKS)
             }
@@ -360,9 +368,16 @@ impl Session {
             || self.padded.is_some_and(|at| self.now.saturating_duration_since(at) < PROBING)
     }
 
+    fn is_silent(&self) -> bool {
+        matches!(self.connection, Connection::Up)
+            && !self.is_probing()
+            && self.now.saturating_duration_since(self.active) >= SILENCE
+    }
+
     fn on_event(&mut self, event: Event) {
         match event {
             Event::RtpPacket(packet) => {
+                self.active = self.now;
                 if let Some(incoming) = self.identify(packet) {
                     self.events.push_back(SessionEvent::Packet(Box::new(incoming)));
                 }
