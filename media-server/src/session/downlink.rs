@@ -16,13 +16,9 @@ pub(super) const INITIAL_ESTIMATE: u64 = 1_000_000;
 const UNKNOWN_ESTIMATE: u64 = 3_000_000;
 
 /// For repairs, per picture: later ones come too late for a conversation, and what is kept costs memory and cache: with a
-/// whole second a quarter of a megabyte more per participant of a call of five. When their share in what is sent grows
-/// above its limit, str0m forgets all that were asked for: at 15 %, its own choice, pictures stood for an eighth of the
-/// time where packets overtake each other and are asked for too early. At 50 % stepping down took 0.1 s longer on a way
-/// that had become narrow.
+/// whole second a quarter of a megabyte more per participant of a call of five.
 const RTX_PACKETS: usize = 512;
 const RTX_AGE: Duration = Duration::from_millis(700);
-const RTX_SHARE: f32 = 0.25;
 
 /// Wanting more for this long has the estimator start anew.
 const STARVED: Duration = Duration::from_secs(3);
@@ -74,6 +70,11 @@ impl Downlink {
         let shortest = self.shortest.filter(|known| rtt > known.rtt && now < known.until);
         let shortest = *self.shortest.insert(shortest.unwrap_or(Shortest { rtt, until: now + REMEMBERED }));
         self.congested = (rtt >= shortest.rtt + QUEUE).then_some(latest);
+    }
+
+    /// Packets queue on the way.
+    pub(super) fn is_congested(&self) -> bool {
+        self.congested.is_some()
     }
 
     /// Padding shall show whether a better picture fits.
@@ -169,6 +170,21 @@ impl Session {
         self.pace(self.paced);
     }
 
+    /// What is asked for again decides how it and the pictures are sent.
+    pub(super) fn follow_repairs(&mut self) {
+        if self.repairs.are_too_many() != self.paced {
+            self.pace(!self.paced);
+        }
+        let share = self.repairs.share();
+        if share.total_cmp(&self.repair_share).is_ne() {
+            self.repair_share = share;
+            let pictures = self.forwards.iter().filter(|forward| !forward.kind.is_audio());
+            for mid in pictures.map(|forward| forward.mid).collect::<Vec<_>>() {
+                self.forget_sent(mid);
+            }
+        }
+    }
+
     /// Packets of pictures leave as they come, since the browser that sent them has spread them already. Held back to the
     /// estimate they would wait for up to two seconds whenever it dips, and a keyframe that is to bring relief would wait
     /// behind them.
@@ -186,7 +202,7 @@ impl Session {
     /// packets because they were too much, repairs of a layer that ends would keep the keyframe of the next one waiting.
     fn forget_sent(&mut self, mid: Mid) {
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
-            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
+            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(self.repair_share));
         }
         self.drain();
     }

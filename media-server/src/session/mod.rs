@@ -145,6 +145,8 @@ pub(crate) struct Session {
     padded: Option<Instant>,
     rtx_types: RtxTypes,
     repairs: Repairs,
+    /// How much of what is sent may be repairs, as str0m was told.
+    repair_share: f32,
     /// Too many repairs: pictures leave at the pacer's rate.
     paced: bool,
 }
@@ -204,6 +206,7 @@ impl Session {
             active: now,
             padded: None,
             rtx_types: RtxTypes::default(),
+            repair_share: Repairs::default().share(),
             repairs: Repairs::default(),
             paced: false,
         };
@@ -240,9 +243,7 @@ impl Session {
                 tracing::debug!(%error, "timeout not handled");
             }
             self.drain();
-            if self.repairs.are_too_many() != self.paced {
-                self.pace(!self.paced);
-            }
+            self.follow_repairs();
             if self.deadline > now + EARLY {
                 return;
             }
@@ -406,6 +407,9 @@ impl Session {
                 self.events.extend(self.quality.update(self.now, stats.rtt));
                 if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt) {
                     self.downlink.observe(self.now, rate.as_u64(), rtt);
+                }
+                if let Some(lost) = stats.egress_loss_fraction {
+                    self.repairs.observe(self.now, lost, self.downlink.is_congested());
                 }
             }
             _ => {}
