@@ -69,6 +69,32 @@ fn an_idle_m_line_goes_on_where_it_stopped_when_it_is_used_again() {
     assert_eq!(packets[0].sequence, before + 1, "the receiver's SRTP index goes on from here");
 }
 
+/// RFC 5763 §5; browsers offer `actpass`, in each m-line.
+#[test]
+fn who_leaves_the_choice_becomes_the_dtls_server_and_stays_it() {
+    let mut sim = two_party();
+    let restart = sim.peers[1].ice_restart_offer();
+    let again = sim.renegotiate(1, restart).expect("accepted");
+    let mut peer = Peer::new(sim.now, 3, Protocol::Udp);
+    let mut offer = peer.offer(&AV, &[]);
+    sim.peers.push(peer);
+    let first = sim.connect(2, offer.clone()).expect("accepted");
+    let lines = offer.offer.lines().filter(|line| *line != "a=setup:actpass");
+    let (session, media): (Vec<_>, Vec<_>) = {
+        let mut media = false;
+        lines.partition(|line| {
+            media |= line.starts_with("m=");
+            !media
+        })
+    };
+    offer.offer = [session, vec!["a=setup:actpass"], media].concat().join("\n") + "\n";
+    let for_all = sim.connect(2, offer).expect("accepted");
+    for answer in [again, first, for_all] {
+        let setups: Vec<_> = answer.0.lines().filter(|line| line.starts_with("a=setup:")).collect();
+        assert!(!setups.is_empty() && setups.iter().all(|line| *line == "a=setup:active"), "{setups:?}");
+    }
+}
+
 #[test]
 fn an_ice_restart_keeps_media_flowing_and_leads_to_the_same_session() {
     let mut sim = two_party();

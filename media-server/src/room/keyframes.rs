@@ -39,7 +39,8 @@ impl KeyframeRequests {
         self.state = match self.state {
             State::Idle => State::Due { at: allowed, attempt: 0 },
             State::Recent { last } => State::Due { at: allowed.max(last + MIN_INTERVAL), attempt: 0 },
-            waiting @ State::Due { .. } => waiting,
+            // Whoever comes late has all retries to come but the quick one.
+            State::Due { at, attempt } => State::Due { at, attempt: attempt.min(1) },
         };
     }
 
@@ -110,6 +111,16 @@ mod tests {
         let mut requests = KeyframeRequests::default();
         requests.want(start);
         assert_eq!(sent_at(&mut requests, start, 0..20_000), [0, 250, 1250, 2250, 3250, 4250]);
+    }
+
+    #[test]
+    fn who_comes_after_the_last_retry_is_not_forgotten() {
+        let start = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        requests.want(start);
+        assert_eq!(sent_at(&mut requests, start, 0..5_000).last(), Some(&4250));
+        requests.want(start + Duration::from_millis(5_000));
+        assert_eq!(sent_at(&mut requests, start, 5_000..20_000), [5250, 6250, 7250, 8250, 9250]);
     }
 
     #[test]

@@ -251,7 +251,7 @@ impl Session {
         }
     }
 
-    /// Packets of this layer of its track have arrived since the last negotiation.
+    /// Packets of this layer of its track have arrived since it was published.
     pub(crate) fn is_sending(&self, source: Source, layer: Layer) -> bool {
         self.ingress_of(source, layer).is_some()
     }
@@ -262,6 +262,8 @@ impl Session {
         if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
+        // A picture that does not change sends nothing, and whoever needs it shall not wait for a round of the silent.
+        self.active = self.now;
         self.drain();
     }
 
@@ -408,9 +410,8 @@ impl Session {
                 if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt) {
                     self.downlink.observe(self.now, rate.as_u64(), rtt);
                 }
-                if let Some(lost) = stats.egress_loss_fraction {
-                    self.repairs.observe(self.now, lost, self.downlink.is_congested());
-                }
+                let lost = stats.egress_loss_fraction.unwrap_or(0.0);
+                self.repairs.observe(self.now, lost, self.downlink.is_congested());
             }
             _ => {}
         }

@@ -32,12 +32,23 @@ impl Session {
         let answer = answer.map_err(|error| MediaError::Sdp(error.to_string()))?.to_sdp_string();
         let answer = self.restore_credentials(answer, demux, random);
         self.rtx_types = RtxTypes::of(&self.rtc);
-        self.publications =
-            negotiation.publish.iter().map(|line| (Mid::from(line.mid.as_str()), line.source)).collect();
-        self.ingress.clear();
+        self.publish(negotiation);
         self.update_forwards(negotiation.request, &subscriptions, random);
         self.timeout(now);
         Ok(Answer(answer))
+    }
+
+    /// What goes on keeps what is known of its streams: a screen that does not change may send no packet for long, and has
+    /// to be asked for a keyframe all the same.
+    fn publish(&mut self, negotiation: &Negotiation) {
+        let lines = negotiation.publish.iter();
+        let published: Vec<_> = lines.map(|line| (Mid::from(line.mid.as_str()), line.source)).collect();
+        let goes_on = |mid: Mid| {
+            let of_line = |(line, _): &&(Mid, Source)| *line == mid;
+            published.iter().find(of_line) == self.publications.iter().find(of_line)
+        };
+        self.ingress.retain(|ingress| goes_on(ingress.mid));
+        self.publications = published;
     }
 
     pub(crate) fn publishes(&self, source: Source) -> bool {
@@ -69,8 +80,7 @@ impl Session {
     ///
     /// With ICE lite nobody is ever sent a check, so the browser's candidates are of no use; dropping them here means
     /// that no address in an offer can ever make this server send anything (SSRF). Who leaves the choice to us
-    /// (`actpass`) becomes the DTLS server, as RFC 5763 §5 recommends: our hello leaves a round trip before the
-    /// browser's would arrive, and a forged one is of no use to anybody.
+    /// (`actpass`, as browsers do) becomes the DTLS server, as RFC 5763 §5 recommends: a forged hello is of no use then.
     fn as_taken_up(&self, offer: &str) -> String {
         let lines = offer.split_inclusive('\n');
         lines

@@ -1,5 +1,5 @@
 //! How much is sent again to a participant. Packets of pictures leave as they come, and with them what is asked for again; who
-//! asks for as much again has to wait for the pacer. str0m's own limit (`share`) is lower, but looks only every 50 ms.
+//! asks for twice as much has to wait for the pacer. str0m's own limit (`share`) is lower, but looks only every 50 ms.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl Default for Repairs {
 impl Repairs {
     /// A packet was forwarded.
     pub(super) fn earn(&mut self, bytes: usize) {
-        self.allowance = (self.allowance + bytes as i64).min(BURST);
+        self.allowance = (self.allowance + 2 * bytes as i64).min(BURST);
     }
 
     /// A packet was sent again, or padding.
@@ -59,8 +59,8 @@ impl Repairs {
         self.allowance < 0
     }
 
-    /// Takes in which part of the last second's packets got lost. What a full queue loses is not meant: it takes fewer
-    /// packets, not more.
+    /// Takes in which part of the last second's packets got lost, of those that were reported. What a full queue loses is
+    /// not meant: it takes fewer packets, not more.
     pub(super) fn observe(&mut self, now: Instant, lost: f32, queue: bool) {
         let losing = lost >= LOSSY && !queue;
         self.way = match self.way {
@@ -86,11 +86,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_and_as_much_again() {
+    fn a_burst_and_twice_as_much_again() {
         let mut repairs = Repairs::default();
         for _ in 0..1_000 {
             repairs.earn(1_200);
-            repairs.spend(1_200);
+            repairs.spend(2_400);
         }
         assert!(!repairs.are_too_many());
         repairs.earn(1_200);
@@ -99,10 +99,10 @@ mod tests {
         repairs.spend(1_200);
         assert!(repairs.are_too_many());
         repairs.spend(1_000_000);
-        repairs.earn(63_999);
+        repairs.earn(31_999);
         assert!(repairs.are_too_many());
         repairs.earn(1_200);
-        assert!(!repairs.are_too_many(), "after a third of a second of a good picture");
+        assert!(!repairs.are_too_many(), "after a sixth of a second of a good picture");
     }
 
     #[test]

@@ -213,8 +213,10 @@ impl Peer {
         });
     }
 
-    /// One VP8 frame (or H.264 access unit of single NAL units) of `packets` packets; a keyframe or a delta frame.
+    /// One VP8 frame (or H.264 access unit of single NAL units) of `packets` packets; a keyframe or a delta frame. Of the
+    /// camera, or of the screen where that is all there is.
     pub(crate) fn send_video(&mut self, now: Instant, packets: u64, keyframe: bool) {
+        let source = if self.publishes(Source::Camera) { Source::Camera } else { Source::Screen };
         let frame = self.sequence[1] / packets;
         for index in 0..packets {
             self.sequence[1] += 1;
@@ -227,7 +229,7 @@ impl Peer {
                 (true, false) => [0x41, 0, 0, 0, 0],
             };
             let payload = [&header, &number.to_be_bytes()[..], &[7; 800]];
-            self.write(now, Source::Camera, |pt| {
+            self.write(now, source, |pt| {
                 RtpWrite::new(pt, number.into(), (frame * 3000) as u32, now, payload.concat())
                     .marker(index + 1 == packets)
                     .nackable(true)

@@ -141,7 +141,8 @@ impl Sim {
     }
 
     pub(crate) fn connect(&mut self, index: usize, negotiation: Negotiation) -> Result<Answer, MediaError> {
-        let publish = vec![Source::Microphone, Source::Camera];
+        let published = self.peers[index].publish.iter().map(|(_, source)| *source);
+        let publish = [Source::Microphone, Source::Camera].into_iter().chain(published).collect();
         let grant = Grant { room: room(), participant: self.peers[index].id, publish, subscribe: true };
         let (reply, answer) = oneshot::channel();
         self.command(MediaCommand::Connect { grant, negotiation, reply });
