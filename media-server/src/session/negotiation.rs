@@ -43,10 +43,8 @@ impl Session {
     fn publish(&mut self, negotiation: &Negotiation) {
         let lines = negotiation.publish.iter();
         let published: Vec<_> = lines.map(|line| (Mid::from(line.mid.as_str()), line.source)).collect();
-        let goes_on = |mid: Mid| {
-            let of_line = |(line, _): &&(Mid, Source)| *line == mid;
-            published.iter().find(of_line) == self.publications.iter().find(of_line)
-        };
+        let before = std::mem::take(&mut self.publications);
+        let goes_on = |mid: Mid| before.iter().any(|line| line.0 == mid && published.contains(line));
         self.ingress.retain(|ingress| goes_on(ingress.mid));
         self.publications = published;
     }
