@@ -86,7 +86,8 @@ fn requests_storm(sim: &mut Sim) -> (u64, u64) {
 fn retransmissions_stay_below_a_quarter_of_what_is_sent_however_much_is_asked_for() {
     let (quiet, loud) = requests_storm(&mut call());
     assert!(loud > quiet + 100, "the requests were understood: {quiet}, {loud}");
-    assert!(loud * 3 <= quiet * 4, "{quiet} datagrams without, {loud} with");
+    // One of two viewers asks: a quarter of what is sent to it is a third of what is forwarded.
+    assert!(loud * 6 <= quiet * 7, "{quiet} datagrams without, {loud} with");
 }
 
 /// Transport-wide feedback that says so is believed: half of what is sent may be repairs then.
@@ -97,8 +98,9 @@ fn retransmissions_stay_below_half_of_what_is_sent_where_packets_get_lost() {
     sim.network.loss_percent = 5;
     sim.talk(Duration::from_secs(5));
     let (quiet, loud) = requests_storm(&mut sim);
-    assert!(loud * 3 > quiet * 4, "more than without losses: {quiet}, {loud}");
-    assert!(loud <= quiet * 2, "{quiet} datagrams without, {loud} with");
+    assert!(loud * 6 > quiet * 7, "more than without losses: {quiet}, {loud}");
+    // Half of what is sent to it is as much again as is forwarded.
+    assert!(loud * 2 <= quiet * 3, "{quiet} datagrams without, {loud} with");
 }
 
 #[test]
