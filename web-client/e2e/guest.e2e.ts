@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type OpenBrowser, openChromium } from "./support/browser";
-import { joinBoth, openScene, type Scene } from "./support/call";
+import { enterAsGuest, joinBoth, openScene, type Scene } from "./support/call";
 import { Person } from "./support/person";
 import { testid } from "./support/tab";
 import { until } from "./support/until";
 import { errors } from "../src/locales/en/errors";
-import { session } from "../src/locales/en/session";
 
 let scene: Scene;
 let guest: OpenBrowser;
@@ -58,9 +57,3 @@ it("refuses the same link a second time, and says so", async () => {
     }
   }
 });
-
-async function enterAsGuest({ page }: OpenBrowser, url: string, name: string): Promise<void> {
-  await page.goto(url);
-  await page.getByLabel(session.guestName).fill(name);
-  await page.getByRole("button", { name: session.guestJoin }).click();
-}

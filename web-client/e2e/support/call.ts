@@ -4,6 +4,7 @@ import { type OpenBrowser, openChromium } from "./browser";
 import { openConsultation, Person } from "./person";
 import { Server } from "./server";
 import { makeVoice, type Voice } from "./voices";
+import { session } from "../../src/locales/en/session";
 
 export interface Member {
   person: Person;
@@ -85,4 +86,11 @@ export async function joinBoth(scene: Scene, options: { captions?: boolean } = {
     }),
   );
   await Promise.all([scene.doctor.person.sees(1), scene.patient.person.sees(1)]);
+}
+
+/** Opens an invitation and gives a name; the lobby comes next, unless the invitation is refused. */
+export async function enterAsGuest({ page }: OpenBrowser, url: string, name: string): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel(session.guestName).fill(name);
+  await page.getByRole("button", { name: session.guestJoin }).click();
 }
