@@ -10,7 +10,8 @@ const BURST: i64 = 64_000;
 /// Of what is sent, this much may be repairs. Above it str0m forgets all that were asked for: at 15 %, its own choice,
 /// pictures stood for an eighth of the time where packets overtake each other and are asked for too early.
 const SHARE: f32 = 0.25;
-/// The same where packets get lost. Chromium, losing 5 % and with 30 ms of jitter, asks for more than a third of a good picture.
+/// The same where packets get lost. Chromium, losing 5 % and with 30 ms of jitter, asks for more than [`SHARE`] of a good
+/// picture.
 const SHARE_WHERE_LOST: f32 = 0.5;
 
 /// Lost packets in a second that make a network a lossy one when it goes on for [`LASTING`]; single bursts do not, since
