@@ -24,6 +24,7 @@ mod ids;
 mod metrics;
 mod net;
 mod pool;
+mod precedence;
 mod room;
 mod session;
 mod timers;

@@ -26,6 +26,8 @@ pub struct Counters {
     pub sessions: u64,
     /// Open now.
     pub rooms: u64,
+    /// 1 while the worker's thread goes before the rest of the machine.
+    pub workers_first: u64,
 }
 
 /// The media node's metrics in Prometheus' terms.
@@ -58,6 +60,8 @@ pub(crate) struct MediaMetrics {
     sessions: IntGauge,
     /// Open rooms.
     rooms: IntGauge,
+    /// Media threads that go before everything else on their processor.
+    workers_first: IntGauge,
 }
 
 impl MediaMetrics {
@@ -78,12 +82,6 @@ impl MediaMetrics {
         );
         let dropped = IntCounterVec::new(dropped, &["reason"])?;
         registry.register(Box::new(dropped.clone()))?;
-        let delay = HistogramOpts::new(
-            "auscult_media_forward_delay_seconds",
-            "Seconds from a datagram's arrival in the kernel until what it caused was handed back to the kernel.",
-        );
-        let forward_delay_seconds = Histogram::with_opts(delay.buckets(DELAYS.to_vec()))?;
-        registry.register(Box::new(forward_delay_seconds.clone()))?;
         Ok(Self {
             datagrams_received_total: counter(
                 "datagrams_received_total",
@@ -116,9 +114,13 @@ impl MediaMetrics {
                 "Media events lost because nobody took them in time.",
             )?,
             send_failures_total: counter("send_failures_total", "Datagrams that the kernel did not take.")?,
-            forward_delay_seconds,
+            forward_delay_seconds: forward_delay(registry)?,
             sessions: gauge("sessions", "Open sessions.")?,
             rooms: gauge("rooms", "Open rooms.")?,
+            workers_first: gauge(
+                "workers_first",
+                "Media threads that go before everything else on their processor.",
+            )?,
         })
     }
 
@@ -137,9 +139,11 @@ impl MediaMetrics {
         ] {
             metric.inc_by(to - from);
         }
-        for (gauge, from, to) in
-            [(&self.sessions, before.sessions, now.sessions), (&self.rooms, before.rooms, now.rooms)]
-        {
+        for (gauge, from, to) in [
+            (&self.sessions, before.sessions, now.sessions),
+            (&self.rooms, before.rooms, now.rooms),
+            (&self.workers_first, before.workers_first, now.workers_first),
+        ] {
             gauge.add(to.cast_signed() - from.cast_signed());
         }
         for (reason, from, to) in [
@@ -151,4 +155,14 @@ impl MediaMetrics {
             self.datagrams_dropped_total.with_label_values(&[reason]).inc_by(to - from);
         }
     }
+}
+
+fn forward_delay(registry: &Registry) -> Result<Histogram, prometheus::Error> {
+    let options = HistogramOpts::new(
+        "auscult_media_forward_delay_seconds",
+        "Seconds from a datagram's arrival in the kernel until what it caused was handed back to the kernel.",
+    );
+    let histogram = Histogram::with_opts(options.buckets(DELAYS.to_vec()))?;
+    registry.register(Box::new(histogram.clone()))?;
+    Ok(histogram)
 }

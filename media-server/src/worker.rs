@@ -15,6 +15,7 @@ use crate::command::MediaCommand;
 use crate::engine::Engine;
 use crate::metrics::{Counters, MediaMetrics};
 use crate::net::{TcpFrame, TcpPort, UdpPort};
+use crate::precedence::Precedence;
 
 /// Receive batches handled before the answers are sent: bounds the delay that a burst can add.
 const BATCHES_PER_WAKE: usize = 4;
@@ -73,6 +74,7 @@ impl Worker {
     pub(crate) async fn run(mut self) {
         let mut copied = Counters::default();
         let delays = self.metrics.forward_delay_seconds.local();
+        let mut precedence = Precedence::claim(clock());
         let mut next_copy = clock() + METRICS_INTERVAL;
         loop {
             let wake = self.engine.deadline().min(next_copy);
@@ -87,7 +89,9 @@ impl Worker {
             self.report();
             if now >= next_copy || stopped {
                 next_copy = now + METRICS_INTERVAL;
+                precedence.review(now);
                 let counters = Counters {
+                    workers_first: u64::from(precedence.is_first() && !stopped),
                     send_failures: self.ports.udp.send_failures,
                     events_dropped: self.events_dropped,
                     ..self.engine.counters()

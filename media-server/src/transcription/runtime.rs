@@ -11,10 +11,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use thread_priority::ThreadPriority;
-use thread_priority::unix::{
-    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
@@ -23,6 +19,7 @@ use super::model::{Installed, Model, promised_consultations};
 use super::pipeline::{Job, JobResult, Pipeline};
 use super::tap::Taps;
 use super::transcriber::{TranscribeError, Transcriber};
+use crate::precedence::step_back;
 use crate::{MediaEvent, ParticipantId, RoomId};
 
 /// How often the tap is emptied.
@@ -73,19 +70,6 @@ pub(super) fn start(
     let run = move || run(front, &command_queue, &results, pool);
     threads.push(thread::Builder::new().name("captions".into()).spawn(run)?);
     Ok((commands, threads))
-}
-
-/// Media goes first: `SCHED_IDLE` makes way at once for whatever else wants the processor, where the lowest `nice` value
-/// keeps it to the end of its slice, 3 ms. Threads that whisper.cpp starts inherit it.
-fn step_back() {
-    // Beside a whole run of tests they would wait for tens of seconds, and give up finals as they should.
-    if cfg!(test) {
-        return;
-    }
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
-        tracing::warn!(?error, "captions run at the priority of media");
-    }
 }
 
 /// The pipeline thread. Wakes when an inference is done, and every [`POLL`] for packets and commands.
