@@ -86,6 +86,8 @@ impl WorkerPool {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let stop = self.stop.clone();
         let config = config.clone();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let goes_first = config.workers <= processors;
         let (bound, binding) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name(format!("media-{index}"))
@@ -98,9 +100,17 @@ impl WorkerPool {
                     let bound_port = ports.port;
                     let engine = engine(index, bound_port, &config, tap);
                     drop(bound.send(Ok(bound_port)));
-                    Worker { ports, engine, commands: receiver, events, metrics, stop, events_dropped: 0 }
-                        .run()
-                        .await;
+                    let worker = Worker {
+                        ports,
+                        engine,
+                        commands: receiver,
+                        events,
+                        metrics,
+                        stop,
+                        events_dropped: 0,
+                        goes_first,
+                    };
+                    worker.run().await;
                 });
             })
             .map_err(bind_error)?;

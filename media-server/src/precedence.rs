@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::getpriority_process;
 use rustix::time::{ClockId, clock_gettime};
 use thread_priority::unix::{
     NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ThreadSchedulePolicy,
@@ -11,9 +12,9 @@ use thread_priority::{Error, ThreadPriority, ThreadPriorityValue};
 
 /// A media thread that uses more than this share of a processor takes its turn with the others, so that sign-ins and
 /// the kernel's own work go on when there is more media than the machine can carry.
-const TOO_MUCH: f64 = 0.8;
-/// It goes first again below this.
-const MODEST: f64 = 0.6;
+const TOO_MUCH: f64 = 0.7;
+/// For so long; what it uses then says nothing about what it wants.
+const TAKE_TURNS: Duration = Duration::from_secs(30);
 
 /// Where a media thread stands among the threads that want its processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +22,17 @@ enum Standing {
     /// `SCHED_RR` at its lowest priority: whatever is not of a real-time policy makes way at once.
     First,
     /// Its turn comes like anybody's.
-    Equal,
-    /// The system does not allow more.
+    Equal { since: Instant },
+    /// There are more media threads than processors, or the system does not allow more.
     NotAllowed,
 }
 
 impl Standing {
     /// `share`: of one processor, used since the last look.
-    fn next(self, share: f64) -> Self {
+    fn next(self, now: Instant, share: f64) -> Self {
         match self {
-            Self::First if share > TOO_MUCH => Self::Equal,
-            Self::Equal if share < MODEST => Self::First,
+            Self::First if share > TOO_MUCH => Self::Equal { since: now },
+            Self::Equal { since } if now.saturating_duration_since(since) >= TAKE_TURNS => Self::First,
             unchanged => unchanged,
         }
     }
@@ -46,16 +47,18 @@ pub(crate) struct Precedence {
 }
 
 impl Precedence {
-    /// Puts the calling thread first where the system allows it (`RLIMIT_RTPRIO`, `CAP_SYS_NICE`).
-    pub(crate) fn claim(now: Instant) -> Self {
-        let standing = match go_first() {
-            Ok(()) => Standing::First,
-            Err(error) => {
-                tracing::debug!(?error, "media threads take turns with the rest of the machine");
-                Standing::NotAllowed
+    /// Puts the calling thread first where the system allows it (`RLIMIT_RTPRIO`, `CAP_SYS_NICE`). `wanted`: it is one
+    /// of no more threads than there are processors, or no share could be too much.
+    pub(crate) fn claim(now: Instant, wanted: bool) -> Self {
+        let mut precedence = Self { standing: Standing::NotAllowed, looked: now, used: processor_time() };
+        match wanted.then(go_first) {
+            None => {}
+            Some(Ok(())) => precedence.standing = Standing::First,
+            Some(Err(error)) => {
+                tracing::debug!(?error, "media threads take turns with the rest of the machine")
             }
-        };
-        Self { standing, looked: now, used: processor_time() }
+        }
+        precedence
     }
 
     /// To be called about once a second by the thread itself.
@@ -63,15 +66,22 @@ impl Precedence {
         let used = processor_time();
         let passed = now.saturating_duration_since(self.looked);
         let share = used.saturating_sub(self.used).as_secs_f64() / passed.as_secs_f64().max(1e-3);
-        let next = self.standing.next(share);
         (self.looked, self.used) = (now, used);
+        self.settle(now, share);
+    }
+
+    fn settle(&mut self, now: Instant, share: f64) {
+        let next = self.standing.next(now, share);
         if next == self.standing {
             return;
         }
         let changed = if next == Standing::First { go_first() } else { take_turns() };
         match changed {
             Ok(()) => self.standing = next,
-            Err(error) => tracing::warn!(?error, "a media thread could not change its precedence"),
+            Err(error) => {
+                tracing::warn!(?error, "a media thread could not change its precedence");
+                self.standing = Standing::NotAllowed;
+            }
         }
     }
 
@@ -90,11 +100,17 @@ fn go_first() -> Result<(), Error> {
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
 }
 
+/// Back to the ordinary policy; the `nice` value stays, whatever the process was started with.
 fn take_turns() -> Result<(), Error> {
-    // Of the library's 0 to 99 this is the `nice` value 0.
-    let ordinary = ThreadPriorityValue::try_from(47).map_err(|_| Error::Priority("not between 0 and 99"))?;
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(ordinary), policy)
+    let nice = getpriority_process(None).map_err(|error| Error::OS(error.raw_os_error()))?;
+    // The library takes values from 0 to 99 and makes `nice` values of them.
+    let values = (0..=99).filter_map(|value| ThreadPriorityValue::try_from(value).ok());
+    let same = values
+        .map(ThreadPriority::Crossplatform)
+        .find(|priority| priority.to_posix(policy).is_ok_and(|becomes| becomes == nice))
+        .ok_or(Error::Priority("a nice value that no value stands for"))?;
+    set_thread_priority_and_policy(thread_native_id(), same, policy)
 }
 
 /// For caption threads: `SCHED_IDLE` makes way at once for the other threads of this process, where the lowest `nice`
@@ -106,7 +122,7 @@ pub(crate) fn step_back() {
     }
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
-        tracing::warn!(?error, "captions run at the priority of the control plane");
+        tracing::warn!(?error, "caption threads could not be put behind media in every respect");
     }
 }
 
@@ -115,16 +131,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_fills_its_processor_takes_turns_until_there_is_room_again() {
+    #[expect(clippy::disallowed_methods, reason = "the clock is given from here on")]
+    fn a_thread_that_fills_its_processor_takes_turns_for_half_a_minute() {
+        let begun = Instant::now();
         let mut standing = Standing::First;
-        let looks = [0.5, 0.79, 0.81, 0.95, 0.7, 0.61, 0.59, 0.7];
-        let first = looks.map(|share| {
-            standing = standing.next(share);
+        let looks = [(0, 0.69), (1, 0.71), (2, 0.4), (30, 0.1), (31, 0.1), (32, 0.6), (33, 0.9)];
+        let first = looks.map(|(second, share)| {
+            standing = standing.next(begun + Duration::from_secs(second), share);
             standing == Standing::First
         });
-        assert_eq!(first, [true, true, false, false, false, false, true, true]);
-        assert_eq!(Standing::NotAllowed.next(0.1), Standing::NotAllowed);
-        assert_eq!(Standing::NotAllowed.next(0.9), Standing::NotAllowed);
+        assert_eq!(first, [true, false, false, false, true, true, false]);
+        assert_eq!(Standing::NotAllowed.next(begun, 0.1), Standing::NotAllowed);
+        assert_eq!(Standing::NotAllowed.next(begun, 0.9), Standing::NotAllowed);
     }
 
     /// Policy and `nice` value of the calling thread, of proc_pid_stat(5): fields 41 and 19.
@@ -136,30 +154,30 @@ mod tests {
         (field(41).parse().expect("policy"), field(19).parse().expect("nice value"))
     }
 
+    /// On a thread of its own, which takes its policy with it.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "real processor time is measured against the real clock")]
-    fn a_thread_that_may_go_first_does_so_and_steps_down_when_it_spins() {
-        const OTHER: u32 = 0;
+    #[expect(clippy::disallowed_methods, reason = "the clock is given from here on")]
+    fn the_kernel_knows_the_policy_of_each_standing() {
         const ROUND_ROBIN: u32 = 2;
-        let nice = scheduling().1;
-        let mut precedence = Precedence::claim(Instant::now());
-        if precedence.standing == Standing::NotAllowed {
-            assert_eq!(scheduling(), (OTHER, nice));
-            return;
-        }
-        assert_eq!(scheduling().0, ROUND_ROBIN);
+        let outcome = std::thread::spawn(|| {
+            let ordinary = scheduling();
+            let begun = Instant::now();
+            assert!(!Precedence::claim(begun, false).is_first());
+            assert_eq!(scheduling(), ordinary);
 
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(300) {
-            std::hint::spin_loop();
-        }
-        precedence.review(Instant::now());
-        assert!(!precedence.is_first());
-        assert_eq!(scheduling(), (OTHER, 0));
-
-        std::thread::sleep(Duration::from_millis(50));
-        precedence.review(Instant::now());
-        assert!(precedence.is_first());
-        assert_eq!(scheduling().0, ROUND_ROBIN);
+            let mut precedence = Precedence::claim(begun, true);
+            if !precedence.is_first() {
+                assert_eq!(scheduling(), ordinary, "not allowed here");
+                return;
+            }
+            assert_eq!(scheduling().0, ROUND_ROBIN);
+            precedence.settle(begun, 0.95);
+            assert!(!precedence.is_first());
+            assert_eq!(scheduling(), (0, ordinary.1));
+            precedence.settle(begun + TAKE_TURNS, 0.1);
+            assert!(precedence.is_first());
+            assert_eq!(scheduling().0, ROUND_ROBIN);
+        });
+        outcome.join().expect("no panic");
     }
 }

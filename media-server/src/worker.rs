@@ -56,6 +56,8 @@ pub(crate) struct Worker {
     pub(crate) stop: CancellationToken,
     /// Events that nobody took in time.
     pub(crate) events_dropped: u64,
+    /// There are no more workers than processors: each may go before the rest of the machine.
+    pub(crate) goes_first: bool,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the media clock is read here and nowhere else")]
@@ -74,7 +76,7 @@ impl Worker {
     pub(crate) async fn run(mut self) {
         let mut copied = Counters::default();
         let delays = self.metrics.forward_delay_seconds.local();
-        let mut precedence = Precedence::claim(clock());
+        let mut precedence = Precedence::claim(clock(), self.goes_first);
         let mut next_copy = clock() + METRICS_INTERVAL;
         loop {
             let wake = self.engine.deadline().min(next_copy);
@@ -89,7 +91,9 @@ impl Worker {
             self.report();
             if now >= next_copy || stopped {
                 next_copy = now + METRICS_INTERVAL;
-                precedence.review(now);
+                if !stopped {
+                    precedence.review(now);
+                }
                 let counters = Counters {
                     workers_first: u64::from(precedence.is_first() && !stopped),
                     send_failures: self.ports.udp.send_failures,

@@ -12,10 +12,6 @@ use client::{Client, Network};
 use media_server::{JoinTokenVerifier, MediaConfig, MediaError, MediaServer, Source, TrackId, WhisperConfig};
 use prometheus::Registry;
 use support::node::{Node, config, participant_id, room_id};
-use thread_priority::ThreadPriority;
-use thread_priority::unix::{
-    RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-};
 
 const PACKETS: u64 = 50;
 
@@ -65,35 +61,6 @@ async fn two_rooms_live_on_two_workers_and_do_not_hear_each_other() {
     assert!(delays.get_sample_count() > PACKETS, "every datagram's way through was measured");
     let mean = delays.get_sample_sum() / delays.get_sample_count() as f64;
     assert!((1e-7..5.0).contains(&mean), "against the clock that the kernel stamps with: {mean}");
-}
-
-/// Scheduling policies of this process' media threads: field 41 of proc_pid_stat(5).
-fn policies_of_media_threads() -> Vec<u32> {
-    let threads = std::fs::read_dir("/proc/self/task").expect("procfs");
-    let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok());
-    let media = stats.filter(|stat| stat.contains("(media-"));
-    media
-        .map(|stat| {
-            let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
-            let policy = after_name.split_whitespace().nth(41 - 3).expect("a field");
-            policy.parse().expect("a policy")
-        })
-        .collect()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn media_threads_go_first_where_the_system_allows_it_and_work_where_it_does_not() {
-    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
-    let attempt = move || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
-    let allowed = std::thread::spawn(attempt).join().expect("no panic").is_ok();
-    let node = Node::start(2);
-    // They answer once they run, and they claim their place before that.
-    let _someone = Client::join(&node, room_id(1), participant_id(1), Network::Udp, &[]).await;
-    let _other = Client::join(&node, room_id(2), participant_id(1), Network::Udp, &[]).await;
-    let policies = policies_of_media_threads();
-    assert!(policies.len() >= 2, "{policies:?}");
-    assert!(policies.iter().all(|policy| *policy == if allowed { 2 } else { 0 }), "{allowed}: {policies:?}");
-    node.server.shutdown().await;
 }
 
 /// Why a node with this port does not start.
