@@ -55,7 +55,7 @@ impl Precedence {
             None => {}
             Some(Ok(())) => precedence.standing = Standing::First,
             Some(Err(error)) => {
-                tracing::debug!(?error, "media threads take turns with the rest of the machine")
+                tracing::debug!(?error, "media threads take turns with the rest of the machine");
             }
         }
         precedence
