@@ -7,7 +7,7 @@ use std::time::Duration;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 
 /// Kernel queues: a second of a few hundred video streams, so that a busy moment loses nothing.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -30,7 +30,7 @@ struct Run {
 }
 
 pub(crate) struct UdpPort {
-    socket: UdpSocket,
+    socket: AsyncFd<Socket>,
     state: UdpSocketState,
     arena: Vec<u8>,
     run: Run,
@@ -51,7 +51,7 @@ impl UdpPort {
         socket.bind(&address.into())?;
         let state = UdpSocketState::new((&socket).into())?;
         Ok(Self {
-            socket: UdpSocket::from_std(socket.into())?,
+            socket: watch(socket)?,
             state,
             arena: vec![0; SLOT_BYTES * BATCH_SIZE],
             run: Run::default(),
@@ -61,11 +61,11 @@ impl UdpPort {
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.get_ref().local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+        self.socket.readable().await.map(drop)
     }
 
     /// One batch: calls `each` with source, local address and content of every datagram. True: more may be waiting.
@@ -79,8 +79,8 @@ impl UdpPort {
             let mut slots = self.arena.chunks_mut(SLOT_BYTES);
             let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
                 std::array::from_fn(|_| IoSliceMut::new(slots.next().unwrap_or_default()));
-            self.socket.try_io(Interest::READABLE, || {
-                received = self.state.recv((&self.socket).into(), &mut buffers, &mut metas)?;
+            self.socket.try_io(Interest::READABLE, |socket| {
+                received = self.state.recv(socket.into(), &mut buffers, &mut metas)?;
                 // A batch that is not full has emptied the socket; saying so here spares the call that finds out.
                 if received < BATCH_SIZE { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
             })
@@ -148,8 +148,15 @@ impl UdpPort {
 
     /// Straight to the socket: a full send buffer is a loss here, so tokio's readiness need not be asked first.
     fn transmit(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.state.try_send((&self.socket).into(), transmit)
+        self.state.try_send(self.socket.get_ref().into(), transmit)
     }
+}
+
+/// Watched for datagrams only. tokio's own socket asks for room to send as well, of which the kernel tells after every
+/// datagram that has left: the thread would wake for each.
+#[expect(deprecated, reason = "wants an owner that never changes its descriptor; a `Socket` has no way to")]
+fn watch(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(socket, Interest::READABLE)
 }
 
 #[cfg(test)]
