@@ -18,6 +18,7 @@ pub struct Counters {
     pub packets_received: u64,
     pub packets_forwarded: u64,
     pub packets_not_forwarded: u64,
+    pub packets_recovered: u64,
     pub keyframe_requests: u64,
     pub session_panics: u64,
     pub events_dropped: u64,
@@ -45,6 +46,8 @@ pub(crate) struct MediaMetrics {
     packets_forwarded_total: IntCounter,
     /// RTP packets that a subscriber could not use (not negotiated yet, older than a source change).
     packets_not_forwarded_total: IntCounter,
+    /// Packets of sound that did not come and were passed on out of the redundancy of the next one.
+    packets_recovered_total: IntCounter,
     /// Keyframes asked of publishers.
     keyframe_requests_total: IntCounter,
     /// Sessions closed because their engine panicked.
@@ -104,6 +107,10 @@ impl MediaMetrics {
                 "packets_not_forwarded_total",
                 "RTP packets that a subscriber could not use.",
             )?,
+            packets_recovered_total: counter(
+                "packets_recovered_total",
+                "Packets of sound that did not come and were passed on out of the redundancy of the next one.",
+            )?,
             keyframe_requests_total: counter("keyframe_requests_total", "Keyframes asked of publishers.")?,
             session_panics_total: counter(
                 "session_panics_total",
@@ -132,6 +139,7 @@ impl MediaMetrics {
             (&self.packets_received_total, before.packets_received, now.packets_received),
             (&self.packets_forwarded_total, before.packets_forwarded, now.packets_forwarded),
             (&self.packets_not_forwarded_total, before.packets_not_forwarded, now.packets_not_forwarded),
+            (&self.packets_recovered_total, before.packets_recovered, now.packets_recovered),
             (&self.keyframe_requests_total, before.keyframe_requests, now.keyframe_requests),
             (&self.session_panics_total, before.session_panics, now.session_panics),
             (&self.events_dropped_total, before.events_dropped, now.events_dropped),

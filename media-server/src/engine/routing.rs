@@ -1,11 +1,13 @@
 //! From one participant's packet to everyone who receives it.
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::Engine;
 use crate::demux::Slot;
 use crate::room::layers::Layer;
+use crate::room::redundancy::{Redundancy, Taken};
 use crate::session::{Connection, Forwarded, Frame, Incoming, SessionEvent, is_red};
 use crate::transcription::AudioPacket;
 use crate::{MediaEvent, RoomId, Source, TrackId};
@@ -44,6 +46,7 @@ impl Engine {
     fn route(&mut self, now: Instant, room_id: RoomId, id: TrackId, incoming: &Incoming) {
         self.counters.packets_received += 1;
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let muted = room.is_muted(id);
         let Some(frame) = Frame::parse(&incoming.params, &incoming.packet.payload) else {
             self.counters.dropped_malformed += 1;
             return;
@@ -57,11 +60,24 @@ impl Engine {
         if frame.starts_keyframe() {
             layer.keyframes.arrived(now);
         }
-        if room.is_muted(id) {
+        let red = is_red(&incoming.params, incoming.packet.payload_type);
+        if muted {
+            // Nor what was said meanwhile, with what is said later.
+            track.redundancy = Redundancy::default();
             return;
         }
+        let taken = red.then(|| track.redundancy.take(incoming));
         if id.source == Source::Microphone {
             self.listen(now, room_id, id, incoming);
+        }
+        if let Some(Taken { missed, first }) = taken {
+            if let Some(missed) = missed {
+                self.counters.packets_recovered += 1;
+                self.fan_out(now, room_id, id, &missed, &frame);
+            }
+            if !first {
+                return;
+            }
         }
         if self.fan_out(now, room_id, id, incoming, &frame) {
             self.want_keyframe(now, room_id, id, incoming.layer);
@@ -71,7 +87,7 @@ impl Engine {
     /// Speaker levels, and the caption tap where the speaker has consented.
     fn listen(&mut self, now: Instant, room_id: RoomId, id: TrackId, incoming: &Incoming) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        if let Some(db) = incoming.packet.header.ext_vals.audio_level {
+        if let Some(db) = incoming.packet.extensions.audio_level {
             room.speakers.observe(now, id.participant, db);
         }
         let captioned = room.members.get(&id.participant).is_some_and(|member| member.captioned);
@@ -91,6 +107,7 @@ impl Engine {
     ) -> bool {
         let Some(track) = self.rooms.get(&room).and_then(|room| room.tracks.get(&id)) else { return false };
         let mut keyframe_needed = false;
+        let deepened = OnceCell::new();
         for (slot, mid) in &track.subscribers {
             let Some(session) = self.sessions.get_mut(usize::from(*slot)).and_then(Option::as_mut) else {
                 continue;
@@ -99,6 +116,9 @@ impl Engine {
                 continue;
             }
             let first_write = !session.written;
+            let lossy = matches!(frame, Frame::Audio) && session.is_lossy();
+            let deepened = lossy.then(|| deepened.get_or_init(|| track.redundancy.deepened(incoming)));
+            let incoming = deepened.and_then(Option::as_ref).unwrap_or(incoming);
             match catch_unwind(AssertUnwindSafe(|| session.forward(now, *mid, incoming, frame))) {
                 Ok(Forwarded::Sent) => {
                     self.counters.packets_forwarded += 1;
@@ -152,10 +172,10 @@ fn audio_packet(room: RoomId, id: TrackId, incoming: &Incoming) -> AudioPacket {
         room,
         participant: id.participant,
         stream: incoming.stream,
-        sequence: *packet.seq_no,
-        rtp_time: packet.time.numer(),
-        red: is_red(&incoming.params, packet.header.payload_type),
+        sequence: packet.numbers.sequence,
+        rtp_time: packet.rtp_time,
+        red: is_red(&incoming.params, packet.payload_type),
         payload: packet.payload.clone(),
-        arrived: packet.timestamp,
+        arrived: packet.arrived,
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod hearing;
 pub(crate) mod keyframes;
 pub(crate) mod layers;
+pub(crate) mod redundancy;
 pub(crate) mod rewrite;
 pub(crate) mod speaker;
 
@@ -15,6 +16,7 @@ use crate::ids::IdMap;
 use crate::{ParticipantId, Source, Tile, TrackId};
 use hearing::{Hearing, Silence};
 use layers::{Layer, LayerState, PerLayer};
+use redundancy::Redundancy;
 use speaker::ActiveSpeakers;
 
 /// More tracks than a room of the greatest configurable size can hold are not worth remembering.
@@ -54,6 +56,7 @@ pub(crate) struct Track {
     /// Its first packet has arrived and the others know of it.
     pub(crate) announced: bool,
     pub(crate) layers: PerLayer<LayerState>,
+    pub(crate) redundancy: Redundancy,
     /// Open m-lines that receive it.
     pub(crate) subscribers: Vec<(Slot, Mid)>,
 }

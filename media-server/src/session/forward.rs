@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::{ExtensionValues, RedDecoder, RtpWrite};
+use str0m::rtp::{RedDecoder, RtpWrite};
 
 use super::selector::{Admission, Selector};
 use super::{Frame, Incoming, Session, is_red};
 use crate::TrackId;
 use crate::room::layers::Layer;
-use crate::room::rewrite::{Numbers, Rewriter};
+use crate::room::rewrite::Rewriter;
 
 /// How the payload type of a source is expressed towards this subscriber; found once per source and payload type.
 #[derive(Clone, Copy)]
@@ -161,7 +161,7 @@ impl Session {
         let packet = &incoming.packet;
         let known = forward
             .mapping
-            .filter(|known| known.stream == incoming.stream && known.incoming == packet.header.payload_type);
+            .filter(|known| known.stream == incoming.stream && known.incoming == packet.payload_type);
         let Some(mapping) = known.or_else(|| map_payload_type(&self.rtc, incoming)) else {
             return Forwarded::Dropped;
         };
@@ -176,20 +176,19 @@ impl Session {
         } else {
             packet.payload.clone()
         };
-        let numbers = Numbers { sequence: *packet.seq_no, timestamp: packet.header.timestamp };
-        let Some((numbers, patch)) = forward.rewriter.rewrite(now, incoming.stream, numbers, frame.vp8())
-        else {
+        let rewritten = forward.rewriter.rewrite(now, incoming.stream, packet.numbers, frame.vp8());
+        let Some((numbers, patch)) = rewritten else {
             return Forwarded::Dropped;
         };
         let mut write = RtpWrite::new(
             mapping.outgoing,
             numbers.sequence.into(),
             numbers.timestamp,
-            packet.timestamp,
+            packet.arrived,
             payload,
         )
-        .marker(packet.header.marker)
-        .ext_vals(end_to_end(&packet.header.ext_vals))
+        .marker(packet.marker)
+        .ext_vals(packet.extensions.clone())
         .nackable(frame.needs_keyframe_first());
         if let Some(patch) = patch {
             write = write.vp8_patch(patch);
@@ -206,19 +205,9 @@ impl Session {
     }
 }
 
-/// Header extensions that mean the same on both hops; the others are set per hop.
-fn end_to_end(values: &ExtensionValues) -> ExtensionValues {
-    ExtensionValues {
-        audio_level: values.audio_level,
-        voice_activity: values.voice_activity,
-        video_orientation: values.video_orientation,
-        ..ExtensionValues::default()
-    }
-}
-
 /// RED is passed on whole only when the subscriber has RED and the blocks' own payload type means the same to it.
 fn map_payload_type(subscriber: &str0m::Rtc, incoming: &Incoming) -> Option<PayloadMapping> {
-    let pt = incoming.packet.header.payload_type;
+    let pt = incoming.packet.payload_type;
     let params: &PayloadParams = subscriber.codec_config().match_params(incoming.params)?;
     let red = is_red(&incoming.params, pt);
     let outgoing_red = params.red().filter(|_| params.pt() == incoming.params.pt());

@@ -8,6 +8,7 @@ mod downlink;
 mod dtls;
 mod forward;
 mod negotiation;
+mod packet;
 mod policer;
 mod quality;
 mod repairs;
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
-use str0m::format::PayloadParams;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::net::Transmit;
 use str0m::rtp::{RtpPacket, Ssrc};
@@ -29,6 +29,7 @@ pub(crate) use allocation::Demand;
 pub(crate) use codec::{Frame, is_red};
 pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
+pub(crate) use packet::{Incoming, Packet};
 
 use crate::demux::Slot;
 use crate::grant::Grant;
@@ -69,16 +70,6 @@ pub(crate) struct SessionConfig {
     pub(crate) local: Vec<SocketAddr>,
     /// Addresses that lead here through NAT; advertised besides, never instead.
     pub(crate) public: Vec<SocketAddr>,
-}
-
-/// A packet of a published track, with what routing needs to know about it.
-pub(crate) struct Incoming {
-    pub(crate) source: Source,
-    /// Unique per incoming RTP stream of this engine.
-    pub(crate) stream: u64,
-    pub(crate) layer: Layer,
-    pub(crate) params: PayloadParams,
-    pub(crate) packet: RtpPacket,
 }
 
 /// What came out of a drain, besides datagrams.
@@ -283,6 +274,11 @@ impl Session {
         self.drain();
     }
 
+    /// The way to this participant loses packets, and not to a queue.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.repairs.is_lossy()
+    }
+
     pub(crate) fn is_alive(&self) -> bool {
         self.rtc.is_alive()
     }
@@ -443,6 +439,6 @@ impl Session {
             return None;
         }
         let stream = u64::from(self.epoch) << 32 | u64::from(*ssrc);
-        Some(Incoming { source, stream, layer, params, packet })
+        Some(Incoming { source, stream, layer, params, packet: packet.into() })
     }
 }

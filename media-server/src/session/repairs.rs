@@ -83,7 +83,7 @@ impl Repairs {
         if self.is_lossy() { SHARE_WHERE_LOST } else { SHARE }
     }
 
-    fn is_lossy(&self) -> bool {
+    pub(super) fn is_lossy(&self) -> bool {
         matches!(self.way, Way::Lossy { .. })
     }
 }

@@ -1,0 +1,288 @@
+//! Redundant sound (RFC 2198) hop by hop. What a packet carries of the one before, and did not come, is passed on in that
+//! one's place; who loses many packets gets two before each packet instead of one. With both, two bad ways lose what each
+//! of them loses; a block that has to get over both would be lost ten times as often.
+
+use std::sync::Arc;
+
+use str0m::rtp::{RedBlock, RedDecoder, RedEncoder, RedundantBlock};
+
+use crate::session::{Incoming, Packet};
+
+/// How far back it is known which packets have been passed on; one bit each.
+const WINDOW: u64 = u64::BITS as u64;
+/// Packets before each for who loses many: three losses in a row are rare at any loss that speech survives.
+const DEPTH: u64 = 2;
+/// A longer payload does not grow, bytes: with headers it has to fit a datagram everywhere.
+const MAX_PAYLOAD: usize = 1_000;
+
+/// Of one published track whose packets are RED.
+#[derive(Default)]
+pub(crate) struct Redundancy {
+    stream: Option<Stream>,
+}
+
+struct Stream {
+    /// Identity of the incoming RTP stream.
+    id: u64,
+    highest: u64,
+    /// Bit n: `highest - n` has been passed on, or came before this stream was known.
+    passed: u64,
+    /// The latest packets, newest first.
+    kept: [Option<Kept>; DEPTH as usize + 1],
+}
+
+#[derive(Clone)]
+struct Kept {
+    sequence: u64,
+    timestamp: u32,
+    /// RED.
+    payload: Arc<[u8]>,
+}
+
+/// What is to be passed on when a packet has come.
+pub(crate) struct Taken {
+    /// The packet before it, which only this one brought.
+    pub(crate) missed: Option<Incoming>,
+    /// Nothing has brought it before.
+    pub(crate) first: bool,
+}
+
+impl Redundancy {
+    /// Takes in a packet whose payload is RED.
+    pub(crate) fn take(&mut self, incoming: &Incoming) -> Taken {
+        let sequence = incoming.packet.numbers.sequence;
+        let stream = match &mut self.stream {
+            Some(stream) if stream.id == incoming.stream => stream,
+            other => other.insert(Stream::new(incoming.stream, sequence)),
+        };
+        let missed = stream.missed(incoming);
+        if let Some(missed) = &missed {
+            stream.pass(missed.packet.numbers.sequence);
+            stream.keep(&missed.packet);
+        }
+        let first = stream.pass(sequence);
+        if first {
+            stream.keep(&incoming.packet);
+        }
+        Taken { missed, first }
+    }
+
+    /// The packet with [`DEPTH`] packets before it; `None`: with no more than it has.
+    pub(crate) fn deepened(&self, incoming: &Incoming) -> Option<Incoming> {
+        let stream = self.stream.as_ref().filter(|stream| stream.id == incoming.stream)?;
+        let blocks = RedDecoder::decode(&incoming.packet.payload).ok()?;
+        let (primary, brought) = blocks.split_last()?;
+        let older = stream.older(&incoming.packet, primary.pt, DEPTH);
+        if older.len() <= brought.len() {
+            return None;
+        }
+        let payload = encode(primary, &older)?;
+        Some(Incoming { packet: Packet { payload, ..incoming.packet.clone() }, ..*incoming })
+    }
+}
+
+impl Stream {
+    fn new(id: u64, first: u64) -> Self {
+        Self { id, highest: first, passed: !1, kept: Default::default() }
+    }
+
+    /// True the first time; also for what is older than anybody remembers.
+    fn pass(&mut self, sequence: u64) -> bool {
+        if sequence > self.highest {
+            let step = sequence - self.highest;
+            self.passed = if step < WINDOW { self.passed << step } else { 0 };
+            self.highest = sequence;
+        }
+        let Some(bit) = self.bit(sequence) else { return true };
+        let first = self.passed & bit == 0;
+        self.passed |= bit;
+        first
+    }
+
+    fn bit(&self, sequence: u64) -> Option<u64> {
+        let age = self.highest.checked_sub(sequence).filter(|age| *age < WINDOW)?;
+        Some(1 << age)
+    }
+
+    fn keep(&mut self, packet: &Packet) {
+        self.kept.rotate_right(1);
+        if let Some(newest) = self.kept.first_mut() {
+            let numbers = packet.numbers;
+            let (sequence, timestamp) = (numbers.sequence, numbers.timestamp);
+            *newest = Some(Kept { sequence, timestamp, payload: Arc::clone(&packet.payload) });
+        }
+    }
+
+    /// The packet before, out of the last redundant block, if it has not been passed on.
+    fn missed(&self, incoming: &Incoming) -> Option<Incoming> {
+        let before = incoming.packet.numbers.sequence.checked_sub(1)?;
+        let passed = before <= self.highest && self.bit(before).is_none_or(|bit| self.passed & bit != 0);
+        if passed {
+            return None;
+        }
+        let blocks = RedDecoder::decode(&incoming.packet.payload).ok()?;
+        let (primary, redundant) = blocks.split_last()?;
+        let block = redundant.last().filter(|block| {
+            block.pt == primary.pt && block.timestamp_offset > 0 && !block.payload.is_empty()
+        })?;
+        let mut packet = incoming.packet.before(block.timestamp_offset);
+        let older = self.older(&packet, block.pt, 1);
+        packet.payload = encode(block, &older).or_else(|| encode(block, &[]))?;
+        Some(Incoming { packet, ..*incoming })
+    }
+
+    /// What is kept of up to `depth` packets before this one, oldest first.
+    fn older(&self, packet: &Packet, pt: u8, depth: u64) -> Vec<RedundantBlock> {
+        let Packet { numbers, .. } = packet;
+        let ages = (1..=depth).rev();
+        ages.filter_map(|age| {
+            let sequence = numbers.sequence.checked_sub(age)?;
+            let kept = self.kept.iter().flatten().find(|kept| kept.sequence == sequence)?;
+            let primary = RedDecoder::decode(&kept.payload).ok()?.pop()?;
+            let timestamp_offset = numbers.timestamp.wrapping_sub(kept.timestamp);
+            let block = RedundantBlock { pt, timestamp_offset, payload: primary.payload.to_vec() };
+            (primary.pt == pt && !primary.payload.is_empty() && block.fits()).then_some(block)
+        })
+        .collect()
+    }
+}
+
+/// `None`: it would be too long.
+fn encode(primary: &RedBlock<'_>, older: &[RedundantBlock]) -> Option<Arc<[u8]>> {
+    let payload = RedEncoder::encode(primary.pt, primary.payload, older);
+    (payload.len() <= MAX_PAYLOAD).then(|| payload.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use str0m::format::CodecConfig;
+    use str0m::rtp::ExtensionValues;
+
+    use super::*;
+    use crate::Source;
+    use crate::room::layers::Layer;
+    use crate::room::rewrite::Numbers;
+
+    const OPUS: u8 = 111;
+    const TICKS: u32 = 960;
+
+    fn spoken(number: u64) -> Vec<u8> {
+        format!("spoken {number}").into_bytes()
+    }
+
+    /// Packet `number` with the ones `ages` before it.
+    fn packet(number: u64, ages: &[u64]) -> Incoming {
+        let block = |age: &u64| RedundantBlock {
+            pt: OPUS,
+            timestamp_offset: TICKS * u32::try_from(*age).expect("small"),
+            payload: spoken(number - age),
+        };
+        let older: Vec<_> = ages.iter().map(block).collect();
+        carrying(number, RedEncoder::encode(OPUS, &spoken(number), &older))
+    }
+
+    fn carrying(number: u64, payload: Vec<u8>) -> Incoming {
+        let mut codecs = CodecConfig::empty();
+        codecs.enable_opus(true, true);
+        let params = *codecs.params().first().expect("Opus");
+        let packet = Packet {
+            payload_type: params.red().expect("RED"),
+            numbers: Numbers { sequence: number, timestamp: TICKS.wrapping_mul(number as u32) },
+            rtp_time: u64::from(TICKS) * number,
+            marker: false,
+            extensions: ExtensionValues::default(),
+            payload: payload.into(),
+            arrived: Instant::now(),
+        };
+        Incoming { source: Source::Microphone, stream: 1, layer: Layer::High, params, packet }
+    }
+
+    /// Number, timestamp offset and content of each block.
+    fn blocks(incoming: &Incoming) -> Vec<(u32, Vec<u8>)> {
+        let blocks = RedDecoder::decode(&incoming.packet.payload).expect("RED");
+        blocks.iter().map(|block| (block.timestamp_offset, block.payload.to_vec())).collect()
+    }
+
+    #[test]
+    fn what_did_not_come_is_passed_on_once_out_of_the_next() {
+        let mut redundancy = Redundancy::default();
+        for number in [u64::from(u16::MAX), u64::from(u16::MAX) + 1] {
+            let taken = redundancy.take(&packet(number, &[1]));
+            assert!(taken.first && taken.missed.is_none(), "what came before the first packet is not known");
+        }
+        let last = u64::from(u16::MAX) + 1;
+        let taken = redundancy.take(&packet(last + 2, &[1]));
+        let missed = taken.missed.expect("passed on");
+        assert_eq!(missed.packet.numbers.sequence, last + 1);
+        assert_eq!(missed.packet.numbers.timestamp, TICKS.wrapping_mul(last as u32 + 1));
+        assert_eq!(missed.packet.rtp_time, u64::from(TICKS) * (last + 1));
+        assert_eq!(blocks(&missed), [(TICKS, spoken(last)), (0, spoken(last + 1))]);
+        assert!(taken.first);
+        assert!(!redundancy.take(&packet(last + 1, &[1])).first, "it was late, not lost");
+        let taken = redundancy.take(&packet(last + 3, &[1]));
+        assert!(taken.first && taken.missed.is_none());
+    }
+
+    #[test]
+    fn what_overtakes_takes_the_overtaken_with_it_and_very_late_packets_pass() {
+        let mut redundancy = Redundancy::default();
+        redundancy.take(&packet(100, &[1]));
+        assert!(redundancy.take(&packet(103, &[1])).missed.is_some());
+        let taken = redundancy.take(&packet(101, &[1]));
+        assert!(taken.first && taken.missed.is_none());
+        assert!(!redundancy.take(&packet(102, &[1])).first);
+        redundancy.take(&packet(1_000, &[]));
+        assert!(redundancy.take(&packet(104, &[1])).first);
+    }
+
+    #[test]
+    fn who_loses_many_gets_two_before_each() {
+        let mut redundancy = Redundancy::default();
+        redundancy.take(&packet(1, &[1]));
+        assert!(redundancy.deepened(&packet(1, &[1])).is_none(), "nothing more is known");
+        redundancy.take(&packet(2, &[1]));
+        redundancy.take(&packet(3, &[1]));
+        let deepened = redundancy.deepened(&packet(3, &[1])).expect("two");
+        assert_eq!(blocks(&deepened), [(2 * TICKS, spoken(1)), (TICKS, spoken(2)), (0, spoken(3))]);
+        redundancy.take(&packet(5, &[1]));
+        let deepened = redundancy.deepened(&packet(5, &[1])).expect("two, one of them recovered");
+        assert_eq!(blocks(&deepened), [(2 * TICKS, spoken(3)), (TICKS, spoken(4)), (0, spoken(5))]);
+        assert!(redundancy.deepened(&packet(5, &[2, 1])).is_none(), "it has two");
+    }
+
+    #[test]
+    fn what_is_no_redundancy_of_the_packet_before_is_left_alone() {
+        let foreign = |pt, timestamp_offset, payload: &[u8]| {
+            let block = RedundantBlock { pt, timestamp_offset, payload: payload.to_vec() };
+            RedEncoder::encode(OPUS, &spoken(3), &[block])
+        };
+        for payload in [
+            foreign(OPUS + 1, TICKS, b"another codec"),
+            foreign(OPUS, 0, b"not before"),
+            foreign(OPUS, TICKS, b""),
+            foreign(OPUS, TICKS, &[7; MAX_PAYLOAD]),
+            vec![0x80 | OPUS, 1, 2],
+            vec![],
+        ] {
+            let mut redundancy = Redundancy::default();
+            redundancy.take(&packet(1, &[]));
+            let taken = redundancy.take(&carrying(3, payload.clone()));
+            assert!(taken.first && taken.missed.is_none(), "{payload:?}");
+            let deepened = redundancy.deepened(&carrying(4, payload));
+            assert!(deepened.is_none_or(|deepened| deepened.packet.payload.len() <= MAX_PAYLOAD));
+        }
+    }
+
+    #[test]
+    fn another_stream_of_the_same_track_starts_anew() {
+        let mut redundancy = Redundancy::default();
+        redundancy.take(&packet(500, &[1]));
+        let mut reconnected = packet(7, &[1]);
+        reconnected.stream = 2;
+        let taken = redundancy.take(&reconnected);
+        assert!(taken.first && taken.missed.is_none());
+        assert!(redundancy.deepened(&packet(501, &[1])).is_none());
+    }
+}

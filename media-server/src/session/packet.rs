@@ -1,0 +1,67 @@
+//! A packet of a published track between its publisher's session and those that it is passed on to.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::format::PayloadParams;
+use str0m::media::Pt;
+use str0m::rtp::{ExtensionValues, RtpPacket};
+
+use crate::Source;
+use crate::room::layers::Layer;
+use crate::room::rewrite::Numbers;
+
+/// A packet of a published track, with what routing needs to know about it.
+pub(crate) struct Incoming {
+    pub(crate) source: Source,
+    /// Unique per incoming RTP stream of this engine.
+    pub(crate) stream: u64,
+    pub(crate) layer: Layer,
+    pub(crate) params: PayloadParams,
+    pub(crate) packet: Packet,
+}
+
+/// What of an RTP packet means the same on both hops.
+#[derive(Clone)]
+pub(crate) struct Packet {
+    pub(crate) payload_type: Pt,
+    pub(crate) numbers: Numbers,
+    /// Extended RTP timestamp.
+    pub(crate) rtp_time: u64,
+    pub(crate) marker: bool,
+    /// Header extensions; the others are set per hop.
+    pub(crate) extensions: ExtensionValues,
+    pub(crate) payload: Arc<[u8]>,
+    pub(crate) arrived: Instant,
+}
+
+impl From<RtpPacket> for Packet {
+    fn from(packet: RtpPacket) -> Self {
+        let header = packet.header;
+        Self {
+            payload_type: header.payload_type,
+            numbers: Numbers { sequence: *packet.seq_no, timestamp: header.timestamp },
+            rtp_time: packet.time.numer(),
+            marker: header.marker,
+            extensions: ExtensionValues {
+                audio_level: header.ext_vals.audio_level,
+                voice_activity: header.ext_vals.voice_activity,
+                video_orientation: header.ext_vals.video_orientation,
+                ..ExtensionValues::default()
+            },
+            payload: packet.payload,
+            arrived: packet.timestamp,
+        }
+    }
+}
+
+impl Packet {
+    /// The packet before this one, `ticks` of its clock earlier, with this one's payload.
+    pub(crate) fn before(&self, ticks: u32) -> Self {
+        let Numbers { sequence, timestamp } = self.numbers;
+        let numbers =
+            Numbers { sequence: sequence.saturating_sub(1), timestamp: timestamp.wrapping_sub(ticks) };
+        let rtp_time = self.rtp_time.saturating_sub(u64::from(ticks));
+        Self { numbers, rtp_time, marker: false, ..self.clone() }
+    }
+}
