@@ -46,7 +46,7 @@ pub(crate) struct MediaMetrics {
     packets_forwarded_total: IntCounter,
     /// RTP packets that a subscriber could not use (not negotiated yet, older than a source change).
     packets_not_forwarded_total: IntCounter,
-    /// Packets of sound that did not come and were passed on out of the redundancy of the next one.
+    /// Packets of sound that had not come before the next one, and were passed on out of that one's redundancy.
     packets_recovered_total: IntCounter,
     /// Keyframes asked of publishers.
     keyframe_requests_total: IntCounter,
@@ -109,7 +109,7 @@ impl MediaMetrics {
             )?,
             packets_recovered_total: counter(
                 "packets_recovered_total",
-                "Packets of sound that did not come and were passed on out of the redundancy of the next one.",
+                "Packets of sound that had not come before the next one, and were passed on out of that one's redundancy.",
             )?,
             keyframe_requests_total: counter("keyframe_requests_total", "Keyframes asked of publishers.")?,
             session_panics_total: counter(

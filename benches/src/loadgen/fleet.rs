@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -75,7 +79,10 @@ impl Fleet {
             };
             orders.push(order);
             let name = format!("driver-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || driver.run())?);
+            threads.push(std::thread::Builder::new().name(name).spawn(move || {
+                go_first();
+                driver.run()
+            })?);
         }
         let (signalling, outcomes) = (JoinSet::new(), Vec::new());
         let ports = BTreeSet::new();
@@ -168,4 +175,13 @@ fn udp_candidate(line: &str) -> Option<SocketAddr> {
     let [_, _, transport, _, address, port, ..] = *fields else { return None };
     let address = SocketAddr::new(address.parse().ok()?, port.parse().ok()?);
     transport.eq_ignore_ascii_case("udp").then_some(address)
+}
+
+/// The clients stand for computers of their own: none of them waits for a processor that the system under test uses, which
+/// itself may be first as well. The calling thread alone; what it starts is not.
+fn go_first() {
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
+        eprintln!("the generator waits for processors that the system under test uses: {error:?}");
+    }
 }

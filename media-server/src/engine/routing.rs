@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Engine;
 use crate::demux::Slot;
 use crate::room::layers::Layer;
-use crate::room::redundancy::{Redundancy, Taken};
+use crate::room::redundancy::Taken;
 use crate::session::{Connection, Forwarded, Frame, Incoming, SessionEvent, is_red};
 use crate::transcription::AudioPacket;
 use crate::{MediaEvent, RoomId, Source, TrackId};
@@ -60,13 +60,11 @@ impl Engine {
         if frame.starts_keyframe() {
             layer.keyframes.arrived(now);
         }
-        let red = is_red(&incoming.params, incoming.packet.payload_type);
         if muted {
-            // Nor what was said meanwhile, with what is said later.
-            track.redundancy = Redundancy::default();
             return;
         }
-        let taken = red.then(|| track.redundancy.take(incoming));
+        let red = is_red(&incoming.params, incoming.packet.payload_type);
+        let taken = matches!(frame, Frame::Audio).then(|| track.redundancy.take(incoming, red));
         if id.source == Source::Microphone {
             self.listen(now, room_id, id, incoming);
         }
@@ -107,6 +105,7 @@ impl Engine {
     ) -> bool {
         let Some(track) = self.rooms.get(&room).and_then(|room| room.tracks.get(&id)) else { return false };
         let mut keyframe_needed = false;
+        let red = is_red(&incoming.params, incoming.packet.payload_type);
         let deepened = OnceCell::new();
         for (slot, mid) in &track.subscribers {
             let Some(session) = self.sessions.get_mut(usize::from(*slot)).and_then(Option::as_mut) else {
@@ -116,7 +115,7 @@ impl Engine {
                 continue;
             }
             let first_write = !session.written;
-            let lossy = matches!(frame, Frame::Audio) && session.is_lossy();
+            let lossy = red && session.is_lossy();
             let deepened = lossy.then(|| deepened.get_or_init(|| track.redundancy.deepened(incoming)));
             let incoming = deepened.and_then(Option::as_ref).unwrap_or(incoming);
             match catch_unwind(AssertUnwindSafe(|| session.forward(now, *mid, incoming, frame))) {

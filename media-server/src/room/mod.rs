@@ -114,6 +114,12 @@ impl Room {
         if muted {
             member.muted.push(track.source);
         }
+        if was != muted
+            && let Some(track) = self.tracks.get_mut(&track)
+        {
+            // What was said before is not sent with what is said later.
+            track.redundancy = Redundancy::default();
+        }
         was != muted
     }
 

@@ -1,21 +1,24 @@
 //! Redundant sound (RFC 2198) hop by hop. What a packet carries of the one before, and did not come, is passed on in that
-//! one's place; who loses many packets gets two before each packet instead of one. With both, two bad ways lose what each
-//! of them loses; a block that has to get over both would be lost ten times as often.
+//! one's place; who loses many packets gets two before each packet instead of one. With both, two bad ways lose little more
+//! than the worse of them; of blocks that have to get over both, four times as many would be lost.
 
 use std::sync::Arc;
 
 use str0m::rtp::{RedBlock, RedDecoder, RedEncoder, RedundantBlock};
 
+use crate::room::rewrite::Numbers;
 use crate::session::{Incoming, Packet};
 
 /// How far back it is known which packets have been passed on; one bit each.
 const WINDOW: u64 = u64::BITS as u64;
 /// Packets before each for who loses many: three losses in a row are rare at any loss that speech survives.
 const DEPTH: u64 = 2;
+/// A packet, and those that go with it.
+const KEPT: u64 = DEPTH + 1;
 /// A longer payload does not grow, bytes: with headers it has to fit a datagram everywhere.
 const MAX_PAYLOAD: usize = 1_000;
 
-/// Of one published track whose packets are RED.
+/// Of one published track of sound.
 #[derive(Default)]
 pub(crate) struct Redundancy {
     stream: Option<Stream>,
@@ -27,8 +30,8 @@ struct Stream {
     highest: u64,
     /// Bit n: `highest - n` has been passed on, or came before this stream was known.
     passed: u64,
-    /// The latest packets, newest first.
-    kept: [Option<Kept>; DEPTH as usize + 1],
+    /// The latest packets, by their number.
+    kept: [Option<Kept>; KEPT as usize],
 }
 
 #[derive(Clone)]
@@ -48,20 +51,20 @@ pub(crate) struct Taken {
 }
 
 impl Redundancy {
-    /// Takes in a packet whose payload is RED.
-    pub(crate) fn take(&mut self, incoming: &Incoming) -> Taken {
+    /// Takes in a packet; `red`: its payload is RED.
+    pub(crate) fn take(&mut self, incoming: &Incoming, red: bool) -> Taken {
         let sequence = incoming.packet.numbers.sequence;
         let stream = match &mut self.stream {
             Some(stream) if stream.id == incoming.stream => stream,
             other => other.insert(Stream::new(incoming.stream, sequence)),
         };
-        let missed = stream.missed(incoming);
+        let missed = if red { stream.missed(incoming) } else { None };
         if let Some(missed) = &missed {
             stream.pass(missed.packet.numbers.sequence);
             stream.keep(&missed.packet);
         }
         let first = stream.pass(sequence);
-        if first {
+        if first && red {
             stream.keep(&incoming.packet);
         }
         Taken { missed, first }
@@ -86,14 +89,14 @@ impl Stream {
         Self { id, highest: first, passed: !1, kept: Default::default() }
     }
 
-    /// True the first time; also for what is older than anybody remembers.
+    /// True the first time; what is older than anybody remembers comes too late to be heard.
     fn pass(&mut self, sequence: u64) -> bool {
         if sequence > self.highest {
             let step = sequence - self.highest;
             self.passed = if step < WINDOW { self.passed << step } else { 0 };
             self.highest = sequence;
         }
-        let Some(bit) = self.bit(sequence) else { return true };
+        let Some(bit) = self.bit(sequence) else { return false };
         let first = self.passed & bit == 0;
         self.passed |= bit;
         first
@@ -105,12 +108,17 @@ impl Stream {
     }
 
     fn keep(&mut self, packet: &Packet) {
-        self.kept.rotate_right(1);
-        if let Some(newest) = self.kept.first_mut() {
-            let numbers = packet.numbers;
-            let (sequence, timestamp) = (numbers.sequence, numbers.timestamp);
-            *newest = Some(Kept { sequence, timestamp, payload: Arc::clone(&packet.payload) });
+        let Numbers { sequence, timestamp } = packet.numbers;
+        if let Some(place) = self.kept.get_mut((sequence % KEPT) as usize)
+            && place.as_ref().is_none_or(|kept| kept.sequence < sequence)
+        {
+            *place = Some(Kept { sequence, timestamp, payload: Arc::clone(&packet.payload) });
         }
+    }
+
+    fn kept(&self, sequence: u64) -> Option<&Kept> {
+        let kept = self.kept.get((sequence % KEPT) as usize)?.as_ref();
+        kept.filter(|kept| kept.sequence == sequence)
     }
 
     /// The packet before, out of the last redundant block, if it has not been passed on.
@@ -126,6 +134,10 @@ impl Stream {
             block.pt == primary.pt && block.timestamp_offset > 0 && !block.payload.is_empty()
         })?;
         let mut packet = incoming.packet.before(block.timestamp_offset);
+        // A hole in the numbers may also be padding; then this is what came before the hole.
+        if self.kept.iter().flatten().any(|kept| kept.timestamp == packet.numbers.timestamp) {
+            return None;
+        }
         let older = self.older(&packet, block.pt, 1);
         packet.payload = encode(block, &older).or_else(|| encode(block, &[]))?;
         Some(Incoming { packet, ..*incoming })
@@ -137,7 +149,7 @@ impl Stream {
         let ages = (1..=depth).rev();
         ages.filter_map(|age| {
             let sequence = numbers.sequence.checked_sub(age)?;
-            let kept = self.kept.iter().flatten().find(|kept| kept.sequence == sequence)?;
+            let kept = self.kept(sequence)?;
             let primary = RedDecoder::decode(&kept.payload).ok()?.pop()?;
             let timestamp_offset = numbers.timestamp.wrapping_sub(kept.timestamp);
             let block = RedundantBlock { pt, timestamp_offset, payload: primary.payload.to_vec() };
@@ -163,7 +175,6 @@ mod tests {
     use super::*;
     use crate::Source;
     use crate::room::layers::Layer;
-    use crate::room::rewrite::Numbers;
 
     const OPUS: u8 = 111;
     const TICKS: u32 = 960;
@@ -209,44 +220,65 @@ mod tests {
     fn what_did_not_come_is_passed_on_once_out_of_the_next() {
         let mut redundancy = Redundancy::default();
         for number in [u64::from(u16::MAX), u64::from(u16::MAX) + 1] {
-            let taken = redundancy.take(&packet(number, &[1]));
+            let taken = redundancy.take(&packet(number, &[1]), true);
             assert!(taken.first && taken.missed.is_none(), "what came before the first packet is not known");
         }
         let last = u64::from(u16::MAX) + 1;
-        let taken = redundancy.take(&packet(last + 2, &[1]));
+        let taken = redundancy.take(&packet(last + 2, &[1]), true);
         let missed = taken.missed.expect("passed on");
         assert_eq!(missed.packet.numbers.sequence, last + 1);
         assert_eq!(missed.packet.numbers.timestamp, TICKS.wrapping_mul(last as u32 + 1));
         assert_eq!(missed.packet.rtp_time, u64::from(TICKS) * (last + 1));
         assert_eq!(blocks(&missed), [(TICKS, spoken(last)), (0, spoken(last + 1))]);
         assert!(taken.first);
-        assert!(!redundancy.take(&packet(last + 1, &[1])).first, "it was late, not lost");
-        let taken = redundancy.take(&packet(last + 3, &[1]));
+        assert!(!redundancy.take(&packet(last + 1, &[1]), true).first, "it was late, not lost");
+        let taken = redundancy.take(&packet(last + 3, &[1]), true);
         assert!(taken.first && taken.missed.is_none());
     }
 
     #[test]
-    fn what_overtakes_takes_the_overtaken_with_it_and_very_late_packets_pass() {
+    fn what_overtakes_takes_the_overtaken_with_it_and_very_late_packets_are_dropped() {
         let mut redundancy = Redundancy::default();
-        redundancy.take(&packet(100, &[1]));
-        assert!(redundancy.take(&packet(103, &[1])).missed.is_some());
-        let taken = redundancy.take(&packet(101, &[1]));
+        redundancy.take(&packet(100, &[1]), true);
+        assert!(redundancy.take(&packet(103, &[1]), true).missed.is_some());
+        let taken = redundancy.take(&packet(101, &[1]), true);
         assert!(taken.first && taken.missed.is_none());
-        assert!(!redundancy.take(&packet(102, &[1])).first);
-        redundancy.take(&packet(1_000, &[]));
-        assert!(redundancy.take(&packet(104, &[1])).first);
+        assert!(!redundancy.take(&packet(102, &[1]), true).first);
+        redundancy.take(&packet(1_000, &[]), true);
+        assert!(!redundancy.take(&packet(104, &[1]), true).first);
+        redundancy.take(&packet(1_003, &[1]), true);
+        redundancy.take(&packet(1_001, &[1]), true);
+        redundancy.take(&packet(1_004, &[1]), true);
+        let deepened = redundancy.deepened(&packet(1_004, &[1])).expect("two, in their order");
+        assert_eq!(blocks(&deepened).first(), Some(&(2 * TICKS, spoken(1_002))));
+    }
+
+    #[test]
+    fn a_plain_packet_and_padding_are_no_packets_that_got_lost() {
+        let mut redundancy = Redundancy::default();
+        redundancy.take(&packet(1, &[1]), true);
+        assert!(redundancy.take(&packet(2, &[]), false).first);
+        assert!(redundancy.take(&packet(3, &[1]), true).missed.is_none(), "it came as plain Opus");
+        let mut after_padding = packet(6, &[3]);
+        after_padding.packet.numbers.sequence = 9;
+        assert!(
+            redundancy.take(&after_padding, true).missed.is_none(),
+            "5 to 8 were padding, the block is 3"
+        );
+        assert!(redundancy.take(&packet(11, &[1]), true).missed.is_some());
+        assert!(!redundancy.take(&packet(10, &[]), false).first, "it was late");
     }
 
     #[test]
     fn who_loses_many_gets_two_before_each() {
         let mut redundancy = Redundancy::default();
-        redundancy.take(&packet(1, &[1]));
+        redundancy.take(&packet(1, &[1]), true);
         assert!(redundancy.deepened(&packet(1, &[1])).is_none(), "nothing more is known");
-        redundancy.take(&packet(2, &[1]));
-        redundancy.take(&packet(3, &[1]));
+        redundancy.take(&packet(2, &[1]), true);
+        redundancy.take(&packet(3, &[1]), true);
         let deepened = redundancy.deepened(&packet(3, &[1])).expect("two");
         assert_eq!(blocks(&deepened), [(2 * TICKS, spoken(1)), (TICKS, spoken(2)), (0, spoken(3))]);
-        redundancy.take(&packet(5, &[1]));
+        redundancy.take(&packet(5, &[1]), true);
         let deepened = redundancy.deepened(&packet(5, &[1])).expect("two, one of them recovered");
         assert_eq!(blocks(&deepened), [(2 * TICKS, spoken(3)), (TICKS, spoken(4)), (0, spoken(5))]);
         assert!(redundancy.deepened(&packet(5, &[2, 1])).is_none(), "it has two");
@@ -267,8 +299,8 @@ mod tests {
             vec![],
         ] {
             let mut redundancy = Redundancy::default();
-            redundancy.take(&packet(1, &[]));
-            let taken = redundancy.take(&carrying(3, payload.clone()));
+            redundancy.take(&packet(1, &[]), true);
+            let taken = redundancy.take(&carrying(3, payload.clone()), true);
             assert!(taken.first && taken.missed.is_none(), "{payload:?}");
             let deepened = redundancy.deepened(&carrying(4, payload));
             assert!(deepened.is_none_or(|deepened| deepened.packet.payload.len() <= MAX_PAYLOAD));
@@ -278,10 +310,10 @@ mod tests {
     #[test]
     fn another_stream_of_the_same_track_starts_anew() {
         let mut redundancy = Redundancy::default();
-        redundancy.take(&packet(500, &[1]));
+        redundancy.take(&packet(500, &[1]), true);
         let mut reconnected = packet(7, &[1]);
         reconnected.stream = 2;
-        let taken = redundancy.take(&reconnected);
+        let taken = redundancy.take(&reconnected, true);
         assert!(taken.first && taken.missed.is_none());
         assert!(redundancy.deepened(&packet(501, &[1])).is_none());
     }

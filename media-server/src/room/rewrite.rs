@@ -53,10 +53,36 @@ struct Last {
     vp8: Vp8Last,
 }
 
+/// Sequence numbers that have been given to packets of the outgoing stream. None may be given twice, whatever a publisher
+/// sends: with AES-GCM that would tell the authentication key to whoever listens on the way (RFC 7714 §8.1).
+#[derive(Default)]
+struct Given {
+    highest: u64,
+    /// Bit n: `highest - n`.
+    lately: u128,
+}
+
+impl Given {
+    /// False: it has been given already, or is so old that nobody remembers.
+    fn give(&mut self, sequence: u64) -> bool {
+        if let Some(step) = sequence.checked_sub(self.highest).filter(|step| *step > 0) {
+            self.lately =
+                u32::try_from(step).ok().and_then(|step| self.lately.checked_shl(step)).unwrap_or(0);
+            self.highest = sequence;
+        }
+        let age = u32::try_from(self.highest - sequence).ok();
+        let Some(bit) = age.and_then(|age| 1_u128.checked_shl(age)) else { return false };
+        let first = self.lately & bit == 0;
+        self.lately |= bit;
+        first
+    }
+}
+
 /// Rewriting state of one outgoing stream.
 pub(crate) struct Rewriter {
     clock_rate: u32,
     first_sequence: u64,
+    given: Given,
     source: Option<Source>,
     last: Option<Last>,
 }
@@ -64,7 +90,8 @@ pub(crate) struct Rewriter {
 impl Rewriter {
     /// `random` spreads the first sequence number; `clock_rate` in Hz.
     pub(crate) fn new(clock_rate: u32, random: u16) -> Self {
-        Self { clock_rate, first_sequence: u64::from(random) % FIRST_SEQUENCE + 1, source: None, last: None }
+        let first_sequence = u64::from(random) % FIRST_SEQUENCE + 1;
+        Self { clock_rate, first_sequence, given: Given::default(), source: None, last: None }
     }
 
     /// True when packets of `stream` continue what the subscriber already receives.
@@ -78,7 +105,7 @@ impl Rewriter {
     }
 
     /// Rewrites a packet; switches to `stream` when it is not the current one. `None`: the packet is older than the
-    /// switch and must not be sent.
+    /// switch, or its number has been used, and must not be sent.
     pub(crate) fn rewrite(
         &mut self,
         now: Instant,
@@ -94,6 +121,9 @@ impl Rewriter {
             return None;
         }
         let sequence = packet.sequence.checked_add_signed(source.sequence_offset)?;
+        if !self.given.give(sequence) {
+            return None;
+        }
         let out = Numbers { sequence, timestamp: packet.timestamp.wrapping_add(source.timestamp_offset) };
         let vp8_out = vp8.map(|descriptor| shift(descriptor, source.vp8));
         let patch = vp8.zip(vp8_out).and_then(|(descriptor, shifted)| patch(descriptor, source.vp8, shifted));
@@ -201,6 +231,24 @@ mod tests {
         let (first, third, second) = (out(100), out(102), out(101));
         assert_eq!((third - first, second - first), (2, 1));
         assert_eq!(out(103) - first, 3);
+    }
+
+    #[test]
+    fn no_number_is_given_twice() {
+        let now = Instant::now();
+        let mut rewriter = Rewriter::new(48_000, 9);
+        let mut sent = |stream, sequence| {
+            let out = rewriter.rewrite(now, stream, at(sequence, 0), None);
+            out.map(|(numbers, _)| numbers.sequence)
+        };
+        let order = [100, 101, 103, 102, 102, 101, 100, 400, 273, 273, 272, 401, u64::from(u32::MAX) + 402];
+        let given: Vec<_> = order.into_iter().filter_map(|sequence| sent(1, sequence)).collect();
+        let first = given.first().expect("sent");
+        let passed: Vec<_> = given.iter().map(|out| out - first + 100).collect();
+        assert_eq!(passed, [100, 101, 103, 102, 400, 273, 401, u64::from(u32::MAX) + 402]);
+        assert_eq!(sent(1, 402), None, "longer ago than is remembered");
+        let changed = sent(2, 7).expect("sent");
+        assert!(given.iter().all(|out| *out < changed), "also after a change of the source");
     }
 
     #[test]

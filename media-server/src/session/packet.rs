@@ -21,7 +21,7 @@ pub(crate) struct Incoming {
     pub(crate) packet: Packet,
 }
 
-/// What of an RTP packet means the same on both hops.
+/// What of an RTP packet is passed on.
 #[derive(Clone)]
 pub(crate) struct Packet {
     pub(crate) payload_type: Pt,
