@@ -179,6 +179,7 @@ fn udp_candidate(line: &str) -> Option<SocketAddr> {
 
 /// The clients stand for computers of their own: none of them waits for a processor that the system under test uses, which
 /// itself may be first as well. The calling thread alone; what it starts is not.
+#[expect(clippy::print_stderr, reason = "for who runs the command-line tool")]
 fn go_first() {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
