@@ -141,6 +141,9 @@ function answers(url: string): Promise<boolean> {
   });
 }
 
+/** Ports that a server has got: until it starts the system would hand them out again, to its other half for one. */
+const given = new Set<number>();
+
 /** A port that is free for TCP and UDP on the loopback address. */
 async function freePort(): Promise<number> {
   const tcp = createServer();
@@ -152,5 +155,7 @@ async function freePort(): Promise<number> {
   });
   if (free) udp.close();
   await new Promise((resolve) => tcp.close(resolve));
-  return free ? port : freePort();
+  if (!free || given.has(port)) return freePort();
+  given.add(port);
+  return port;
 }
