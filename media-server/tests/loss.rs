@@ -25,6 +25,8 @@ fn lost(red: bool, bad_network: Option<usize>) -> f64 {
     sim.bad_network = bad_network;
     sim.peers[1].arrived.clear();
     sim.talk(Duration::from_secs(120));
+    let recovered = sim.engine.counters().packets_recovered;
+    assert_eq!(recovered > 0, red && bad_network != Some(1), "{recovered} recovered");
     let mut heard = BTreeSet::new();
     for packet in &sim.peers[1].arrived {
         let blocks = if packet.payload.starts_with(b"opus") {

@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use str0m::rtp::{RedBlock, RedDecoder, RedEncoder, RedundantBlock};
 
-use crate::room::rewrite::Numbers;
+use crate::room::rewrite::{Numbers, Used};
 use crate::session::{Incoming, Packet};
 
-/// How far back it is known which packets have been passed on; one bit each.
-const WINDOW: u64 = u64::BITS as u64;
 /// Packets before each for who loses many: three losses in a row are rare at any loss that speech survives.
 const DEPTH: u64 = 2;
 /// A packet, and those that go with it.
@@ -27,9 +25,7 @@ pub(crate) struct Redundancy {
 struct Stream {
     /// Identity of the incoming RTP stream.
     id: u64,
-    highest: u64,
-    /// Bit n: `highest - n` has been passed on, or came before this stream was known.
-    passed: u64,
+    passed: Used,
     /// The latest packets, by their number.
     kept: [Option<Kept>; KEPT as usize],
 }
@@ -46,7 +42,7 @@ struct Kept {
 pub(crate) struct Taken {
     /// The packet before it, which only this one brought.
     pub(crate) missed: Option<Incoming>,
-    /// Nothing has brought it before.
+    /// Nothing has brought it before, and it does not come too late to be heard.
     pub(crate) first: bool,
 }
 
@@ -60,10 +56,10 @@ impl Redundancy {
         };
         let missed = if red { stream.missed(incoming) } else { None };
         if let Some(missed) = &missed {
-            stream.pass(missed.packet.numbers.sequence);
+            stream.passed.take(missed.packet.numbers.sequence);
             stream.keep(&missed.packet);
         }
-        let first = stream.pass(sequence);
+        let first = stream.passed.take(sequence);
         if first && red {
             stream.keep(&incoming.packet);
         }
@@ -86,25 +82,7 @@ impl Redundancy {
 
 impl Stream {
     fn new(id: u64, first: u64) -> Self {
-        Self { id, highest: first, passed: !1, kept: Default::default() }
-    }
-
-    /// True the first time; what is older than anybody remembers comes too late to be heard.
-    fn pass(&mut self, sequence: u64) -> bool {
-        if sequence > self.highest {
-            let step = sequence - self.highest;
-            self.passed = if step < WINDOW { self.passed << step } else { 0 };
-            self.highest = sequence;
-        }
-        let Some(bit) = self.bit(sequence) else { return false };
-        let first = self.passed & bit == 0;
-        self.passed |= bit;
-        first
-    }
-
-    fn bit(&self, sequence: u64) -> Option<u64> {
-        let age = self.highest.checked_sub(sequence).filter(|age| *age < WINDOW)?;
-        Some(1 << age)
+        Self { id, passed: Used::before(first), kept: Default::default() }
     }
 
     fn keep(&mut self, packet: &Packet) {
@@ -124,8 +102,7 @@ impl Stream {
     /// The packet before, out of the last redundant block, if it has not been passed on.
     fn missed(&self, incoming: &Incoming) -> Option<Incoming> {
         let before = incoming.packet.numbers.sequence.checked_sub(1)?;
-        let passed = before <= self.highest && self.bit(before).is_none_or(|bit| self.passed & bit != 0);
-        if passed {
+        if self.passed.has(before) {
             return None;
         }
         let blocks = RedDecoder::decode(&incoming.packet.payload).ok()?;
@@ -173,8 +150,9 @@ mod tests {
     use str0m::rtp::ExtensionValues;
 
     use super::*;
-    use crate::Source;
+    use crate::room::Room;
     use crate::room::layers::Layer;
+    use crate::{ParticipantId, Source, TrackId};
 
     const OPUS: u8 = 111;
     const TICKS: u32 = 960;
@@ -302,9 +280,32 @@ mod tests {
             redundancy.take(&packet(1, &[]), true);
             let taken = redundancy.take(&carrying(3, payload.clone()), true);
             assert!(taken.first && taken.missed.is_none(), "{payload:?}");
-            let deepened = redundancy.deepened(&carrying(4, payload));
-            assert!(deepened.is_none_or(|deepened| deepened.packet.payload.len() <= MAX_PAYLOAD));
         }
+    }
+
+    #[test]
+    fn no_payload_grows_beyond_a_datagram() {
+        let long = |number| carrying(number, RedEncoder::encode(OPUS, &[7; MAX_PAYLOAD / 2], &[]));
+        let mut redundancy = Redundancy::default();
+        redundancy.take(&long(1), true);
+        redundancy.take(&long(2), true);
+        assert!(redundancy.deepened(&long(2)).is_none());
+        redundancy.take(&packet(3, &[]), true);
+        assert!(redundancy.deepened(&packet(3, &[])).is_none(), "two long ones before a short one");
+    }
+
+    #[test]
+    fn what_was_said_before_or_during_a_mute_does_not_come_later() {
+        let id =
+            TrackId { participant: ParticipantId::from_uuid(uuid::Uuid::nil()), source: Source::Microphone };
+        let mut room = Room::new(Instant::now());
+        room.tracks.entry(id).or_default().redundancy.take(&packet(1, &[1]), true);
+        for muted in [true, false] {
+            assert!(room.set_muted(id, muted));
+        }
+        let redundancy = &mut room.tracks.entry(id).or_default().redundancy;
+        assert!(redundancy.take(&packet(3, &[1]), true).missed.is_none());
+        assert!(redundancy.deepened(&packet(3, &[1])).is_none());
     }
 
     #[test]

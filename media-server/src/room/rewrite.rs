@@ -53,28 +53,40 @@ struct Last {
     vp8: Vp8Last,
 }
 
-/// Sequence numbers that have been given to packets of the outgoing stream. None may be given twice, whatever a publisher
-/// sends: with AES-GCM that would tell the authentication key to whoever listens on the way (RFC 7714 §8.1).
+/// Which of a stream's sequence numbers have been used.
 #[derive(Default)]
-struct Given {
+pub(crate) struct Used {
     highest: u64,
     /// Bit n: `highest - n`.
     lately: u128,
 }
 
-impl Given {
-    /// False: it has been given already, or is so old that nobody remembers.
-    fn give(&mut self, sequence: u64) -> bool {
+impl Used {
+    /// A stream that begins with `first`; nothing before it is to come.
+    pub(crate) fn before(first: u64) -> Self {
+        Self { highest: first, lately: !1 }
+    }
+
+    /// True also for what is so old that nobody remembers.
+    pub(crate) fn has(&self, sequence: u64) -> bool {
+        sequence <= self.highest && self.bit(sequence).is_none_or(|bit| self.lately & bit != 0)
+    }
+
+    /// False: it has been used already, or is so old that nobody remembers.
+    pub(crate) fn take(&mut self, sequence: u64) -> bool {
         if let Some(step) = sequence.checked_sub(self.highest).filter(|step| *step > 0) {
             self.lately =
                 u32::try_from(step).ok().and_then(|step| self.lately.checked_shl(step)).unwrap_or(0);
             self.highest = sequence;
         }
-        let age = u32::try_from(self.highest - sequence).ok();
-        let Some(bit) = age.and_then(|age| 1_u128.checked_shl(age)) else { return false };
+        let Some(bit) = self.bit(sequence) else { return false };
         let first = self.lately & bit == 0;
         self.lately |= bit;
         first
+    }
+
+    fn bit(&self, sequence: u64) -> Option<u128> {
+        1_u128.checked_shl(u32::try_from(self.highest - sequence).ok()?)
     }
 }
 
@@ -82,7 +94,9 @@ impl Given {
 pub(crate) struct Rewriter {
     clock_rate: u32,
     first_sequence: u64,
-    given: Given,
+    /// No number may be given to two packets, whatever a publisher sends: with AES-GCM that would tell the authentication
+    /// key to whoever listens on the way (RFC 7714 §8.1).
+    given: Used,
     source: Option<Source>,
     last: Option<Last>,
 }
@@ -91,7 +105,7 @@ impl Rewriter {
     /// `random` spreads the first sequence number; `clock_rate` in Hz.
     pub(crate) fn new(clock_rate: u32, random: u16) -> Self {
         let first_sequence = u64::from(random) % FIRST_SEQUENCE + 1;
-        Self { clock_rate, first_sequence, given: Given::default(), source: None, last: None }
+        Self { clock_rate, first_sequence, given: Used::default(), source: None, last: None }
     }
 
     /// True when packets of `stream` continue what the subscriber already receives.
@@ -121,7 +135,7 @@ impl Rewriter {
             return None;
         }
         let sequence = packet.sequence.checked_add_signed(source.sequence_offset)?;
-        if !self.given.give(sequence) {
+        if !self.given.take(sequence) {
             return None;
         }
         let out = Numbers { sequence, timestamp: packet.timestamp.wrapping_add(source.timestamp_offset) };
