@@ -99,8 +99,8 @@ fn retransmissions_stay_below_half_of_what_is_sent_where_packets_get_lost() {
     sim.talk(Duration::from_secs(5));
     let (quiet, loud) = requests_storm(&mut sim);
     assert!(loud * 6 > quiet * 7, "more than without losses: {quiet}, {loud}");
-    // Half of what is sent to it is as much again as is forwarded.
-    assert!(loud * 2 <= quiet * 3, "{quiet} datagrams without, {loud} with");
+    // Half of what is sent to it is as much again as is forwarded; a quarter of that may go twice.
+    assert!(loud * 8 <= quiet * 13, "{quiet} datagrams without, {loud} with");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use str0m::Rtc;
 const PROBE_SSRC: [u8; 4] = [0; 4];
 /// RFC 3550 §5.1.
 const PADDING_BIT: u8 = 0x20;
+/// Format and type of transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
+const TRANSPORT_FEEDBACK: (u8, u8) = (15, 205);
 
 /// Padding that only fills what a silent session does not send is shorter, bytes: str0m asks for 5 ms at 50 kbit/s each
 /// time, 32 bytes, to which header, extensions and the cipher's tag come. A probe's padding is longer.
@@ -16,11 +18,15 @@ const FILLER_BELOW: usize = 90;
 pub(super) enum Departure {
     /// A forwarded packet.
     Written,
-    /// RTP that str0m made itself and that others may wait behind: padding of a probe, a retransmission.
+    /// A retransmission: asked for, or of a probe.
+    Repair,
+    /// Padding of a probe, which others may wait behind.
     Padding,
     /// Padding that nothing depends on.
     Filler,
-    /// STUN, DTLS, RTCP.
+    /// RTCP: what is missing, keyframes to ask for, how much has come. Not when each packet has come.
+    Report,
+    /// STUN, DTLS, transport-wide feedback.
     Other,
 }
 
@@ -38,14 +44,16 @@ impl RtxTypes {
     pub(super) fn departure(&self, datagram: &[u8]) -> Departure {
         let [first @ 128..=191, second, rest @ ..] = datagram else { return Departure::Other };
         if (192..=223).contains(second) {
-            return Departure::Other;
+            let is_transport = (first & 0x1f, *second) == TRANSPORT_FEEDBACK;
+            return if is_transport { Departure::Other } else { Departure::Report };
         }
         let retransmits = self.0 >> (second & 0x7f) & 1 == 1;
         let probes = rest.get(6..10) == Some(&PROBE_SSRC);
         let padded = first & PADDING_BIT != 0;
         match retransmits || probes {
             true if padded && datagram.len() < FILLER_BELOW => Departure::Filler,
-            true => Departure::Padding,
+            true if padded || probes => Departure::Padding,
+            true => Departure::Repair,
             false => Departure::Written,
         }
     }
@@ -62,7 +70,7 @@ mod tests {
             |pt: u8, ssrc: u32| [&[0x90, pt, 0, 1, 0, 0, 0, 0][..], &ssrc.to_be_bytes(), &[7; 20]].concat();
         assert_eq!(types.departure(&rtp(96, 5)), Departure::Written);
         assert_eq!(types.departure(&rtp(0x60 | 0x80, 5)), Departure::Written, "with marker");
-        assert_eq!(types.departure(&rtp(97, 5)), Departure::Padding);
+        assert_eq!(types.departure(&rtp(97, 5)), Departure::Repair);
         assert_eq!(types.departure(&rtp(96, 0)), Departure::Padding, "a probe");
         let padded = |length: usize| {
             let mut packet = rtp(97, 5);
@@ -72,7 +80,9 @@ mod tests {
         };
         assert_eq!(padded(FILLER_BELOW - 1), Departure::Filler);
         assert_eq!(padded(FILLER_BELOW), Departure::Padding, "of a probe");
-        assert_eq!(types.departure(&rtp(200, 5)), Departure::Other, "a sender report");
+        assert_eq!(types.departure(&rtp(200, 5)), Departure::Report, "of the sender");
+        assert_eq!(types.departure(&[0x81, 205, 0, 3]), Departure::Report, "what is missing");
+        assert_eq!(types.departure(&[0x8f, 205, 0, 3]), Departure::Other, "transport-wide feedback");
         assert_eq!(types.departure(&[22, 254, 253]), Departure::Other);
         assert_eq!(types.departure(&[0x80]), Departure::Other);
         assert_eq!(types.departure(&[]), Departure::Other);

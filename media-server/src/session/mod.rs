@@ -4,6 +4,7 @@
 mod allocation;
 mod codec;
 mod departure;
+mod doubles;
 mod downlink;
 mod dtls;
 mod forward;
@@ -36,6 +37,7 @@ use crate::grant::Grant;
 use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
 use departure::{Departure, RtxTypes};
+use doubles::Doubles;
 use downlink::{Downlink, INITIAL_ESTIMATE};
 use policer::Policer;
 use quality::QualityMeter;
@@ -136,6 +138,7 @@ pub(crate) struct Session {
     padded: Option<Instant>,
     rtx_types: RtxTypes,
     repairs: Repairs,
+    doubles: Doubles,
     /// How much of what is sent may be repairs, as str0m was told.
     repair_share: f32,
     /// Too many repairs: pictures leave at the pacer's rate.
@@ -199,6 +202,7 @@ impl Session {
             rtx_types: RtxTypes::default(),
             repair_share: Repairs::default().share(),
             repairs: Repairs::default(),
+            doubles: Doubles::default(),
             paced: false,
         };
         session.drain();
@@ -228,6 +232,7 @@ impl Session {
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.written = false;
         self.now = now;
+        self.transmits.extend(std::iter::from_fn(|| self.doubles.pop_due(now + EARLY)));
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
             if let Err(error) = self.rtc.handle_input(Input::Timeout(at)) {
@@ -299,24 +304,13 @@ impl Session {
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
-                    let bytes = transmit.contents.len();
-                    match self.rtx_types.departure(&transmit.contents) {
-                        Departure::Written => {
-                            self.active = self.now;
-                            self.queued = self.queued.saturating_sub(1);
-                            self.repairs.earn(bytes);
-                        }
-                        Departure::Padding => {
-                            self.padded = Some(self.now);
-                            self.repairs.spend(bytes);
-                        }
-                        Departure::Filler | Departure::Other => {}
-                    }
+                    self.account(&transmit);
                     self.transmits.push_back(transmit);
                 }
                 Ok(Output::Event(event)) => self.on_event(event),
                 Ok(Output::Timeout(at)) => {
-                    self.deadline = self.due(at);
+                    let due = self.due(at);
+                    self.deadline = self.doubles.due().map_or(due, |double| due.min(double));
                     return;
                 }
                 Err(error) => {
@@ -325,6 +319,27 @@ impl Session {
                     return;
                 }
             }
+        }
+    }
+
+    fn account(&mut self, transmit: &Transmit) {
+        let bytes = transmit.contents.len();
+        let departure = self.rtx_types.departure(&transmit.contents);
+        match departure {
+            Departure::Written => {
+                self.active = self.now;
+                self.queued = self.queued.saturating_sub(1);
+                self.repairs.earn(bytes);
+                self.doubles.earn(bytes);
+            }
+            Departure::Repair | Departure::Padding => {
+                self.padded = Some(self.now);
+                self.repairs.spend(bytes);
+            }
+            Departure::Report | Departure::Filler | Departure::Other => {}
+        }
+        if matches!(departure, Departure::Repair | Departure::Report) && self.repairs.is_lossy() {
+            self.doubles.repeat(self.now, transmit);
         }
     }
 

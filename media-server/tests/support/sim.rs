@@ -78,6 +78,8 @@ pub(crate) struct Sim {
     pub(crate) bottlenecks: HashMap<usize, Bottleneck>,
     /// Datagrams that the server sent to nobody we know.
     pub(crate) strays: usize,
+    /// Everything that the server sends, by index of the peer, while somebody wants to know.
+    pub(crate) departures: Option<Vec<(usize, Instant, Vec<u8>)>>,
     flights: Vec<Flight>,
     seed: u64,
 }
@@ -119,6 +121,7 @@ impl Sim {
             bad_network: None,
             bottlenecks: HashMap::new(),
             strays: 0,
+            departures: None,
             flights: Vec::new(),
             seed: 42,
         }
@@ -280,7 +283,12 @@ impl Sim {
         let mut sent = Vec::new();
         while let Some(transmit) = self.engine.poll_transmit() {
             match self.peers.iter().position(|peer| peer.address == transmit.destination) {
-                Some(to) => sent.push((Some(to), SERVER.into(), transmit)),
+                Some(to) => {
+                    if let Some(departures) = &mut self.departures {
+                        departures.push((to, self.now, transmit.contents.to_vec()));
+                    }
+                    sent.push((Some(to), SERVER.into(), transmit));
+                }
                 None => self.strays += 1,
             }
         }
