@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { joinBoth, openScene, type Scene } from "./support/call";
+import { LINES, legibleLines, shareDocument } from "./support/document";
 import { Link, OPEN } from "./support/link";
 import { type Sample, samplesOf, startSampling } from "./support/reception";
 import { testid } from "./support/tab";
@@ -106,6 +107,28 @@ it("follows a step from 4 to 1 and back to 4 Mbit/s without an undecodable frame
   const silences = samples.filter((sample, i) => (samples[i + 10]?.audioPackets ?? Infinity) <= sample.audioPackets);
   expect(silences.map(({ at }) => at - first.at), "a second without sound").toEqual([]);
   expect(concealed).toBeLessThan(0.03);
+});
+
+it("the small print of a shared document can be read at 1 Mbit/s", async () => {
+  const { doctor, patient } = scene;
+  link.down.path = NARROW;
+  await pause(STEADY_MS);
+  const screen = `video[data-participant="${doctor.id}"][data-source="screen"]`;
+  const readable = async (since: number): Promise<number> => {
+    const all = async () => (await legibleLines(patient.page, screen)) === LINES;
+    await until("every line", all, { within: 20_000, every: 50 });
+    return Date.now() - since;
+  };
+  await shareDocument(doctor.page);
+  const shared = Date.now();
+  await doctor.page.click(testid("btn-share"));
+  const first = await readable(shared);
+  await pause(STEADY_MS);
+  const still = await legibleLines(patient.page, screen);
+  process.stdout.write(`1 Mbit/s: small print readable ${first} ms after it was shared, ${still} of ${LINES} lines later\n`);
+  expect(still).toBe(LINES);
+  await doctor.page.click(testid("btn-share"));
+  link.down.path = WIDE;
 });
 
 it("at 5 % loss and 30 ms jitter both ways sound is heard and the picture moves", async () => {
