@@ -26,7 +26,7 @@ use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Identity, Session, SessionConfig, SessionEvent};
+use crate::session::{Connection, Content, Identity, Session, SessionConfig, SessionEvent};
 use crate::timers::Timers;
 use crate::transcription::Tap;
 use crate::{MediaEvent, RoomId, SessionEnd};
@@ -150,12 +150,14 @@ impl Engine {
             self.counters.dropped_malformed += 1;
             return;
         };
-        let input = Input::Receive(now, Receive { proto, source, destination, contents });
+        let receive = Receive { proto, source, destination, contents };
+        let input = Input::Receive(now, receive);
         if !proven && !self.prove(remote, slot, &input) {
             self.counters.dropped_unproven += 1;
             return;
         }
-        self.drive(slot, |session| session.receive(now, input));
+        let Input::Receive(_, receive) = input else { return };
+        self.drive(slot, |session| session.receive(now, receive, Content::of(datagram)));
         self.settle(now);
     }
 

@@ -6,13 +6,15 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use media_server::{MediaError, Negotiation, Source};
+use media_server::{MediaError, MediaEvent, Negotiation, SessionEnd, Source};
 use str0m::net::Protocol;
 use support::peer::Peer;
 use support::sim::{Sim, config};
 
 const AV: [Source; 2] = [Source::Microphone, Source::Camera];
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// Payload type.
+const OPUS: u8 = 111;
 
 /// Peer 0 publishes; peers 1 and 2 receive it.
 fn call() -> Sim {
@@ -108,7 +110,7 @@ fn a_publisher_of_fifty_megabits_a_second_gets_eight_through_and_disturbs_nobody
     let mut sim = call();
     sim.peers.push(Peer::new(sim.now, 4, Protocol::Udp));
     sim.reconnect(3, &AV, &[]);
-    let (address, ssrc) = (sim.peers[3].address, sim.peers[3].ssrc_sent(Source::Camera));
+    let (address, ssrc) = (sim.peers[3].address, sim.peers[3].ssrc_sent(Source::Microphone));
     let before = sim.engine.counters();
     sim.peers[2].arrived.clear();
     let mut sequence = 1_u16;
@@ -134,6 +136,38 @@ fn a_publisher_of_fifty_megabits_a_second_gets_eight_through_and_disturbs_nobody
         assert!(numbers.len() > 80 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{source:?}");
     }
     assert_eq!(after.sessions, 4);
+}
+
+/// Found by fuzzing: str0m 0.25 would make feedback of 2^51 entries and take all memory that there is.
+#[test]
+fn a_publisher_whose_transport_wide_numbers_fall_below_zero_is_thrown_out_and_nobody_else_notices() {
+    for payload in [&[0x10; 100][..], &[]] {
+        let mut sim = call();
+        sim.join(Protocol::Udp, &AV, &[]);
+        sim.talk(MILLISECOND * 200);
+        let publisher = sim.peers[3].id;
+        let (address, ssrc) = (sim.peers[3].address, sim.peers[3].ssrc_sent(Source::Microphone));
+        for (sequence, number) in [(5_000_u16, 65_000_u16), (5_001, 65_001)] {
+            let mut packet = vec![0x90, OPUS];
+            packet.extend(sequence.to_be_bytes());
+            packet.extend([0; 4]);
+            packet.extend(ssrc.to_be_bytes());
+            packet.extend([0xbe, 0xde, 0, 1, 0x31]);
+            packet.extend(number.to_be_bytes());
+            packet.push(0);
+            packet.extend(payload);
+            let datagram = sim.peers[3].srtp().rtp(&packet).expect("a header");
+            sim.inject(address, &datagram);
+        }
+        sim.talk(Duration::from_secs(1));
+        let ended = sim.events.iter().filter_map(|event| match event {
+            MediaEvent::SessionEnded { participant, why, .. } => Some((*participant, *why)),
+            _ => None,
+        });
+        assert_eq!(ended.collect::<Vec<_>>(), [(publisher, SessionEnd::Closed)]);
+        let counters = sim.engine.counters();
+        assert_eq!((counters.session_panics, counters.sessions), (0, 3));
+    }
 }
 
 /// Found by fuzzing: str0m 0.25 adds beyond 64 bits here, which a build with overflow checks turns into a panic.

@@ -2,6 +2,7 @@
 //! str0m requires all output to be taken before the next change.
 
 mod allocation;
+mod arrival;
 mod codec;
 mod departure;
 mod doubles;
@@ -9,6 +10,7 @@ mod downlink;
 mod dtls;
 mod forward;
 mod negotiation;
+mod numbers;
 mod packet;
 mod policer;
 mod quality;
@@ -27,6 +29,7 @@ use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, PacerReason, Reason, Rtc};
 
 pub(crate) use allocation::Demand;
+pub(crate) use arrival::Content;
 pub(crate) use codec::{Frame, is_red};
 pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
@@ -39,6 +42,7 @@ use crate::{QualityLevel, Source};
 use departure::{Departure, RtxTypes};
 use doubles::Doubles;
 use downlink::{Downlink, INITIAL_ESTIMATE};
+use numbers::TransportNumbers;
 use policer::Policer;
 use quality::QualityMeter;
 use repairs::Repairs;
@@ -125,6 +129,9 @@ pub(crate) struct Session {
     downlink: Downlink,
     /// The latest time that was given.
     now: Instant,
+    /// The latest time that str0m has looked at its timers for; up to [`EARLY`] ahead.
+    looked: Instant,
+    numbers: TransportNumbers,
     deadline: Instant,
     transmits: VecDeque<Transmit>,
     events: VecDeque<SessionEvent>,
@@ -166,6 +173,8 @@ impl Session {
             .enable_h264(true)
             .enable_bwe(Some(Bitrate::bps(INITIAL_ESTIMATE)))
             .set_stats_interval(Some(STATS_INTERVAL))
+            // For `guard`, which has to see what causes no event otherwise.
+            .enable_raw_packets(true)
             .build(now);
         for address in config.local.iter().chain(&config.public) {
             let udp = Candidate::host(*address, "udp");
@@ -192,6 +201,8 @@ impl Session {
             quality: QualityMeter::default(),
             downlink: Downlink::default(),
             now,
+            looked: now,
+            numbers: TransportNumbers::default(),
             deadline: now,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -219,15 +230,6 @@ impl Session {
         self.policer.admits(now, bytes)
     }
 
-    /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: Input<'_>) {
-        self.now = now;
-        if let Err(error) = self.rtc.handle_input(datagram) {
-            tracing::debug!(%error, "datagram ignored");
-        }
-        self.drain();
-    }
-
     /// Until nothing more is due: str0m's pacer lets one packet go, then wants a microsecond to pass.
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.written = false;
@@ -235,10 +237,7 @@ impl Session {
         self.transmits.extend(std::iter::from_fn(|| self.doubles.pop_due(now + EARLY)));
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
-            if let Err(error) = self.rtc.handle_input(Input::Timeout(at)) {
-                tracing::debug!(%error, "timeout not handled");
-            }
-            self.drain();
+            self.look(at);
             self.follow_repairs();
             if self.deadline > now + EARLY {
                 return;
@@ -396,6 +395,7 @@ impl Session {
                     self.events.push_back(SessionEvent::Packet(Box::new(incoming)));
                 }
             }
+            Event::RawPacket(packet) => self.guard(&packet),
             Event::Connected => self.connected(),
             Event::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
@@ -418,8 +418,12 @@ impl Session {
             Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
             Event::PeerStats(stats) => {
                 self.events.extend(self.quality.update(self.now, stats.rtt));
+                let congested = self.downlink.is_congested();
                 if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt) {
                     self.downlink.observe(self.now, rate.as_u64(), rtt);
+                }
+                if self.downlink.is_congested() && !congested {
+                    self.events.push_back(SessionEvent::EstimateChanged);
                 }
                 let lost = stats.egress_loss_fraction.unwrap_or(0.0);
                 self.repairs.observe(self.now, lost, self.downlink.is_congested());

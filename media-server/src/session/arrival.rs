@@ -1,0 +1,72 @@
+//! How a session takes datagrams: str0m must not make feedback before the number of each packet has been seen.
+
+use std::time::{Duration, Instant};
+
+use str0m::Input;
+use str0m::net::Receive;
+use str0m::rtp::RawPacket;
+
+use super::Session;
+
+/// What a datagram holds (RFC 7983 §7, RFC 5761 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Media,
+    /// RTCP.
+    Reports,
+    /// STUN, DTLS.
+    Other,
+}
+
+impl Content {
+    pub(crate) fn of(datagram: &[u8]) -> Self {
+        match datagram {
+            [128..=191, 192..=223, ..] => Self::Reports,
+            [128..=191, ..] => Self::Media,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Session {
+    /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Receive<'_>, content: Content) {
+        self.now = now;
+        if content == Content::Other {
+            self.input(Input::Receive(now, datagram));
+            return;
+        }
+        if self.looked < now {
+            self.look(now);
+        }
+        // A moment ago: str0m looks at its timers again with each datagram unless time goes back. Numbers that would have
+        // its feedback take all memory have to be seen first, and for several packets at a time looking once is enough.
+        let past = now.checked_sub(Duration::from_nanos(1)).unwrap_or(now);
+        self.input(Input::Receive(past, datagram));
+        if content == Content::Reports {
+            self.look(now);
+        }
+    }
+
+    /// Has str0m look at its timers.
+    pub(super) fn look(&mut self, at: Instant) {
+        self.looked = self.looked.max(at);
+        self.input(Input::Timeout(at));
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        if let Err(error) = self.rtc.handle_input(input) {
+            tracing::debug!(%error, "input not handled");
+        }
+        self.drain();
+    }
+
+    /// Sees every packet that a key of this session belongs to before the next feedback is made.
+    pub(super) fn guard(&mut self, packet: &RawPacket) {
+        let RawPacket::RtpRx(header, _) = packet else { return };
+        if header.ext_vals.transport_cc.is_some_and(|number| !self.numbers.admit(number)) {
+            tracing::warn!("session ended: a transport-wide number below zero");
+            self.rtc.disconnect();
+        }
+    }
+}
