@@ -1,4 +1,4 @@
-//! How a session takes datagrams: str0m must not make feedback before the number of each packet has been seen.
+//! How a session takes datagrams, and what ends it: packets that would have str0m take memory without end.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,10 @@ use str0m::net::Receive;
 use str0m::rtp::RawPacket;
 
 use super::Session;
+
+/// Streams that one session may begin. A browser begins some ten, and a few more each time that it shares its screen; str0m
+/// and we remember each one.
+const MOST_STREAMS: usize = 512;
 
 /// What a datagram holds (RFC 7983 §7, RFC 5761 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +68,13 @@ impl Session {
     /// Sees every packet that a key of this session belongs to before the next feedback is made.
     pub(super) fn guard(&mut self, packet: &RawPacket) {
         let RawPacket::RtpRx(header, _) = packet else { return };
+        if !self.streams.contains(&header.ssrc) {
+            self.streams.push(header.ssrc);
+        }
+        if self.streams.len() > MOST_STREAMS {
+            tracing::warn!("session ended: too many streams");
+            self.rtc.disconnect();
+        }
         if header.ext_vals.transport_cc.is_some_and(|number| !self.numbers.admit(number)) {
             tracing::warn!("session ended: a transport-wide number below zero");
             self.rtc.disconnect();

@@ -132,6 +132,8 @@ pub(crate) struct Session {
     /// The latest time that str0m has looked at its timers for; up to [`EARLY`] ahead.
     looked: Instant,
     numbers: TransportNumbers,
+    /// Every SSRC that has been received.
+    streams: Vec<Ssrc>,
     deadline: Instant,
     transmits: VecDeque<Transmit>,
     events: VecDeque<SessionEvent>,
@@ -203,6 +205,7 @@ impl Session {
             now,
             looked: now,
             numbers: TransportNumbers::default(),
+            streams: Vec::new(),
             deadline: now,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
