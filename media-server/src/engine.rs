@@ -26,7 +26,7 @@ use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Content, Identity, Session, SessionConfig, SessionEvent};
+use crate::session::{Connection, Identity, Session, SessionConfig, SessionEvent, is_media};
 use crate::timers::Timers;
 use crate::transcription::Tap;
 use crate::{MediaEvent, RoomId, SessionEnd};
@@ -157,7 +157,7 @@ impl Engine {
             return;
         }
         let Input::Receive(_, receive) = input else { return };
-        self.drive(slot, |session| session.receive(now, receive, Content::of(datagram)));
+        self.drive(slot, |session| session.receive(now, receive, is_media(datagram)));
         self.settle(now);
     }
 

@@ -12,31 +12,16 @@ use super::Session;
 /// and we remember each one.
 const MOST_STREAMS: usize = 512;
 
-/// What a datagram holds (RFC 7983 §7, RFC 5761 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    Media,
-    /// RTCP.
-    Reports,
-    /// STUN, DTLS.
-    Other,
-}
-
-impl Content {
-    pub(crate) fn of(datagram: &[u8]) -> Self {
-        match datagram {
-            [128..=191, 192..=223, ..] => Self::Reports,
-            [128..=191, ..] => Self::Media,
-            _ => Self::Other,
-        }
-    }
+/// RTP, as RFC 7983 §7 tells it from STUN and DTLS, and RFC 5761 §4 from RTCP.
+pub(crate) fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, ..]) && !matches!(datagram, [_, 192..=223, ..])
 }
 
 impl Session {
     /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: Receive<'_>, content: Content) {
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Receive<'_>, is_media: bool) {
         self.now = now;
-        if content == Content::Other {
+        if !is_media {
             self.input(Input::Receive(now, datagram));
             return;
         }
@@ -47,7 +32,8 @@ impl Session {
         // its feedback take all memory have to be seen first, and for several packets at a time looking once is enough.
         let past = now.checked_sub(Duration::from_nanos(1)).unwrap_or(now);
         self.input(Input::Receive(past, datagram));
-        if content == Content::Reports {
+        // The pacer lets one packet of a probe go each time, and our timers are coarser than it would like.
+        if self.is_probing() {
             self.look(now);
         }
     }

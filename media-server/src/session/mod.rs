@@ -29,7 +29,7 @@ use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, PacerReason, Reason, Rtc};
 
 pub(crate) use allocation::Demand;
-pub(crate) use arrival::Content;
+pub(crate) use arrival::is_media;
 pub(crate) use codec::{Frame, is_red};
 pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
