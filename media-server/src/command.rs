@@ -100,7 +100,7 @@ pub enum MediaCommand {
 pub enum SessionEnd {
     /// No ICE connectivity for longer than the configured time.
     Timeout,
-    /// The browser closed its peer connection, or sent what would harm everybody else.
+    /// The browser closed its peer connection.
     Closed,
     /// The session's engine panicked; only this session was closed.
     Failed,

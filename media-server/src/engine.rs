@@ -26,7 +26,7 @@ use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Identity, Session, SessionConfig, SessionEvent, is_media};
+use crate::session::{Connection, Identity, Refused, Session, SessionConfig, SessionEvent};
 use crate::timers::Timers;
 use crate::transcription::Tap;
 use crate::{MediaEvent, RoomId, SessionEnd};
@@ -142,8 +142,12 @@ impl Engine {
                 return;
             }
         };
-        if proven && self.session_mut(slot).is_some_and(|session| !session.admits(now, datagram.len())) {
-            self.counters.dropped_over_rate += 1;
+        if proven && let Some(Err(refused)) = self.session_mut(slot).map(|s| s.admits(now, datagram)) {
+            *match refused {
+                Refused::OverRate => &mut self.counters.dropped_over_rate,
+                Refused::Unproven => &mut self.counters.dropped_unproven,
+                Refused::Malformed => &mut self.counters.dropped_malformed,
+            } += 1;
             return;
         }
         let Ok(contents) = datagram.try_into() else {
@@ -157,7 +161,7 @@ impl Engine {
             return;
         }
         let Input::Receive(_, receive) = input else { return };
-        self.drive(slot, |session| session.receive(now, receive, is_media(datagram)));
+        self.drive(slot, |session| session.receive(now, receive));
         self.settle(now);
     }
 

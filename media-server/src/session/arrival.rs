@@ -1,69 +1,65 @@
-//! How a session takes datagrams, and what ends it: packets that would have str0m take memory without end.
+//! What a session takes: which datagrams are let through to str0m before anything of them is decrypted. Once there, a
+//! stream or a transport-wide number is remembered, whoever sent it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use str0m::Input;
 use str0m::net::Receive;
-use str0m::rtp::RawPacket;
 
-use super::Session;
+use super::numbers::extension_elements;
+use super::{Connection, Session};
 
-/// Streams that one session may begin. A browser begins some ten, and a few more each time that it shares its screen; str0m
-/// and we remember each one.
-const MOST_STREAMS: usize = 512;
+/// Why a datagram of a participant is not let through.
+pub(crate) enum Refused {
+    /// More than one participant may send, or begin.
+    OverRate,
+    /// Media before there are keys for it.
+    Unproven,
+    /// What no browser sends.
+    Malformed,
+}
 
 /// RTP, as RFC 7983 §7 tells it from STUN and DTLS, and RFC 5761 §4 from RTCP.
-pub(crate) fn is_media(datagram: &[u8]) -> bool {
-    matches!(datagram, [128..=191, ..]) && !matches!(datagram, [_, 192..=223, ..])
+fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, kind, ..] if !(64..=95).contains(&(kind & 0x7f)))
 }
 
 impl Session {
+    /// May this datagram from the participant's address be let through? Anybody who can forge that address may have sent
+    /// it, so nothing that is said here ends the session.
+    pub(crate) fn admits(&mut self, now: Instant, datagram: &[u8]) -> Result<(), Refused> {
+        if !self.policer.admits(now, datagram.len()) {
+            return Err(Refused::OverRate);
+        }
+        if !is_media(datagram) {
+            return Ok(());
+        }
+        if matches!(self.connection, Connection::New { .. }) {
+            return Err(Refused::Unproven);
+        }
+        let ssrc: [u8; 4] =
+            datagram.get(8..12).and_then(|ssrc| ssrc.try_into().ok()).ok_or(Refused::Malformed)?;
+        for (id, value) in extension_elements(datagram) {
+            let [high, low, ..] = *value else { continue };
+            if self.extensions.may_be_transport(id) && !self.numbers.admits(u16::from_be_bytes([high, low])) {
+                return Err(Refused::Malformed);
+            }
+        }
+        let ssrc = u32::from_be_bytes(ssrc);
+        let known = self.ingress.iter().any(|ingress| *ingress.ssrc == ssrc);
+        if known || self.policer.admits_stream(now, ssrc) { Ok(()) } else { Err(Refused::OverRate) }
+    }
+
     /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: Receive<'_>, is_media: bool) {
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Receive<'_>) {
         self.now = now;
-        if !is_media {
-            self.input(Input::Receive(now, datagram));
-            return;
-        }
-        if self.looked < now {
-            self.look(now);
-        }
-        // A moment ago: str0m looks at its timers again with each datagram unless time goes back. Numbers that would have
-        // its feedback take all memory have to be seen first, and for several packets at a time looking once is enough.
-        let past = now.checked_sub(Duration::from_nanos(1)).unwrap_or(now);
-        self.input(Input::Receive(past, datagram));
-        // The pacer lets one packet of a probe go each time, and our timers are coarser than it would like.
-        if self.is_probing() {
-            self.look(now);
-        }
+        self.input(Input::Receive(now, datagram));
     }
 
-    /// Has str0m look at its timers.
-    pub(super) fn look(&mut self, at: Instant) {
-        self.looked = self.looked.max(at);
-        self.input(Input::Timeout(at));
-    }
-
-    fn input(&mut self, input: Input<'_>) {
+    pub(super) fn input(&mut self, input: Input<'_>) {
         if let Err(error) = self.rtc.handle_input(input) {
             tracing::debug!(%error, "input not handled");
         }
         self.drain();
-    }
-
-    /// Sees every packet that a key of this session belongs to before the next feedback is made.
-    pub(super) fn guard(&mut self, packet: &RawPacket) {
-        let RawPacket::RtpRx(header, _) = packet else { return };
-        if !self.streams.contains(&header.ssrc) {
-            self.streams.push(header.ssrc);
-        }
-        if self.streams.len() > MOST_STREAMS {
-            tracing::warn!("session ended: too many streams");
-            self.rtc.disconnect();
-        }
-        if header.ext_vals.transport_cc.is_some_and(|number| !self.numbers.admit(number)) {
-            tracing::warn!("session ended: a transport-wide number below zero");
-            self.rtc.disconnect();
-        }
     }
 }

@@ -29,7 +29,7 @@ use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, PacerReason, Reason, Rtc};
 
 pub(crate) use allocation::Demand;
-pub(crate) use arrival::is_media;
+pub(crate) use arrival::Refused;
 pub(crate) use codec::{Frame, is_red};
 pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
@@ -42,6 +42,7 @@ use crate::{QualityLevel, Source};
 use departure::{Departure, RtxTypes};
 use doubles::Doubles;
 use downlink::{Downlink, INITIAL_ESTIMATE};
+use negotiation::extensions::{Extensions, known_extensions};
 use numbers::TransportNumbers;
 use policer::Policer;
 use quality::QualityMeter;
@@ -93,6 +94,9 @@ pub(crate) enum SessionEvent {
     },
 }
 
+/// Of each track's layers one stream is the latest; older ones are forgotten when there are so many.
+const MOST_INGRESS: usize = 64;
+
 /// An SSRC that the browser sends, resolved once: mid and rid extensions vanish after the first receiver report.
 struct Ingress {
     ssrc: Ssrc,
@@ -129,11 +133,8 @@ pub(crate) struct Session {
     downlink: Downlink,
     /// The latest time that was given.
     now: Instant,
-    /// The latest time that str0m has looked at its timers for; up to [`EARLY`] ahead.
-    looked: Instant,
+    extensions: Extensions,
     numbers: TransportNumbers,
-    /// Every SSRC that has been received.
-    streams: Vec<Ssrc>,
     deadline: Instant,
     transmits: VecDeque<Transmit>,
     events: VecDeque<SessionEvent>,
@@ -175,9 +176,10 @@ impl Session {
             .enable_h264(true)
             .enable_bwe(Some(Bitrate::bps(INITIAL_ESTIMATE)))
             .set_stats_interval(Some(STATS_INTERVAL))
-            // For `guard`, which has to see what causes no event otherwise.
-            .enable_raw_packets(true)
+            .set_extension_map(known_extensions())
             .build(now);
+        // Whatever the offers say: numbers of packets that are never reported would be kept for good.
+        rtc.direct_api().enable_twcc_feedback();
         for address in config.local.iter().chain(&config.public) {
             let udp = Candidate::host(*address, "udp");
             let tcp = Candidate::builder().tcp().host(*address).tcptype(str0m::net::TcpType::Passive).build();
@@ -203,9 +205,8 @@ impl Session {
             quality: QualityMeter::default(),
             downlink: Downlink::default(),
             now,
-            looked: now,
+            extensions: Extensions::default(),
             numbers: TransportNumbers::default(),
-            streams: Vec::new(),
             deadline: now,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -228,11 +229,6 @@ impl Session {
         self.rtc.accepts(datagram)
     }
 
-    /// May the participant send this much now?
-    pub(crate) fn admits(&mut self, now: Instant, bytes: usize) -> bool {
-        self.policer.admits(now, bytes)
-    }
-
     /// Until nothing more is due: str0m's pacer lets one packet go, then wants a microsecond to pass.
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.written = false;
@@ -240,7 +236,7 @@ impl Session {
         self.transmits.extend(std::iter::from_fn(|| self.doubles.pop_due(now + EARLY)));
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
-            self.look(at);
+            self.input(Input::Timeout(at));
             self.follow_repairs();
             if self.deadline > now + EARLY {
                 return;
@@ -340,7 +336,8 @@ impl Session {
             }
             Departure::Report | Departure::Filler | Departure::Other => {}
         }
-        if matches!(departure, Departure::Repair | Departure::Report) && self.repairs.is_lossy() {
+        let helps = self.repairs.is_lossy() && !self.downlink.is_congested();
+        if helps && matches!(departure, Departure::Repair | Departure::Report) {
             self.doubles.repeat(self.now, transmit);
         }
     }
@@ -394,11 +391,13 @@ impl Session {
         match event {
             Event::RtpPacket(packet) => {
                 self.active = self.now;
+                if let Some(number) = packet.header.ext_vals.transport_cc {
+                    self.numbers.prove(number);
+                }
                 if let Some(incoming) = self.identify(packet) {
                     self.events.push_back(SessionEvent::Packet(Box::new(incoming)));
                 }
             }
-            Event::RawPacket(packet) => self.guard(&packet),
             Event::Connected => self.connected(),
             Event::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
@@ -450,6 +449,9 @@ impl Session {
             let stream = api.stream_rx(&ssrc)?;
             let layer = Layer::from_rid(stream.rid().as_deref())?;
             let mid = stream.mid();
+            if self.ingress.len() >= MOST_INGRESS {
+                self.ingress.remove(0);
+            }
             self.ingress.push(Ingress { ssrc, mid, layer });
             (mid, layer)
         };

@@ -1,5 +1,6 @@
 //! Offer in, answer out; which m-line carries which track.
 
+pub(super) mod extensions;
 mod offer;
 
 use std::time::Instant;
@@ -74,13 +75,14 @@ impl Session {
         Ok(())
     }
 
-    /// The offer without what this server makes no use of, and with the DTLS roles chosen.
+    /// The offer without what this server makes no use of or no sense of, and with the DTLS roles chosen.
     ///
     /// With ICE lite nobody is ever sent a check, so the browser's candidates are of no use; dropping them here means
     /// that no address in an offer can ever make this server send anything (SSRF). Who leaves the choice to us
     /// (`actpass`, as browsers do) becomes the DTLS server, as RFC 5763 §5 recommends: a forged hello is of no use then.
-    fn as_taken_up(&self, offer: &str) -> String {
-        let lines = offer.split_inclusive('\n');
+    fn as_taken_up(&mut self, offer: &str) -> String {
+        let lines: Vec<&str> = offer.split_inclusive('\n').collect();
+        let lines = self.extensions.consistent(&lines).into_iter();
         lines
             .filter(|line| !(self.config.ice_lite && line.starts_with("a=candidate:")))
             .map(|line| if line.trim_end() == "a=setup:actpass" { "a=setup:passive\r\n" } else { line })

@@ -1,0 +1,105 @@
+//! Which header extensions (RFC 8285) a session takes up, and under which numbers.
+
+use str0m::rtp::{Extension, ExtensionMap};
+
+const TRANSPORT_NUMBER: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Where str0m keeps the transport-wide number until an offer says where it is: its last place, which no browser uses.
+const UNUSED: u8 = 16;
+
+/// What str0m is to look for in packets. Numbers are those of Chrome; an offer with others moves them.
+pub(in crate::session) fn known_extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(1, Extension::AudioLevel);
+    map.set(2, Extension::AbsoluteSendTime);
+    map.set(4, Extension::RtpMid);
+    map.set(10, Extension::RtpStreamId);
+    map.set(11, Extension::RepairedRtpStreamId);
+    map.set(13, Extension::VideoOrientation);
+    map.set(UNUSED, Extension::TransportSequenceNumber);
+    map
+}
+
+/// The extensions that a session's offers have named.
+#[derive(Default)]
+pub(in crate::session) struct Extensions {
+    /// Number of the transport-wide number, from the first offer that has one.
+    transport: Option<u8>,
+}
+
+impl Extensions {
+    /// May an element with this number be str0m's transport-wide number? False: certainly not.
+    pub(in crate::session) fn may_be_transport(&self, id: u8) -> bool {
+        id == UNUSED || Some(id) == self.transport
+    }
+
+    /// The lines of an offer without those that would move the transport-wide number to another place, or another extension
+    /// to its place. Browsers keep each number for one extension (RFC 8843 §9.1).
+    pub(super) fn consistent<'a>(&mut self, lines: &[&'a str]) -> Vec<&'a str> {
+        if self.transport.is_none() {
+            let named = lines.iter().filter_map(|line| extmap(line)).flatten();
+            self.transport = named
+                .filter(|(id, uri)| *uri == TRANSPORT_NUMBER && (1..=UNUSED).contains(id))
+                .map(|(id, _)| id)
+                .next();
+        }
+        let agrees = |line: &&&str| match extmap(line) {
+            None => true,
+            Some(None) => false,
+            Some(Some((id, uri))) if uri == TRANSPORT_NUMBER => Some(id) == self.transport,
+            Some(Some((id, _))) => !self.may_be_transport(id),
+        };
+        lines.iter().filter(agrees).copied().collect()
+    }
+}
+
+/// `a=extmap:<number>["/"<direction>] <URI> [<attributes>]`: number and URI. `Some(None)`: it is one that nobody can read.
+#[expect(clippy::option_option, reason = "whether it is one, and whether it can be read")]
+fn extmap(line: &str) -> Option<Option<(u8, &str)>> {
+    let mut words = line.trim_end_matches(['\r', '\n']).strip_prefix("a=extmap:")?.split(' ');
+    let id = words.next()?.split('/').next()?.parse().ok();
+    let uri = words.next().filter(|uri| !uri.is_empty());
+    Some(id.zip(uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(extensions: &mut Extensions, offer: &str) -> String {
+        let lines: Vec<&str> = offer.split_inclusive('\n').collect();
+        extensions.consistent(&lines).concat()
+    }
+
+    #[test]
+    fn an_offer_of_a_browser_stays_as_it_is() {
+        let mut extensions = Extensions::default();
+        let offer = format!(
+            "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=extmap:3 {TRANSPORT_NUMBER}\r\n\
+             a=extmap:5/recvonly urn:x some attributes\r\na=mid:0\r\na=extmap:3/sendonly {TRANSPORT_NUMBER}\r\n"
+        );
+        assert_eq!(taken(&mut extensions, &offer), offer);
+        assert_eq!(taken(&mut extensions, &offer), offer, "again");
+        let places: Vec<u8> = (0..=255).filter(|id| extensions.may_be_transport(*id)).collect();
+        assert_eq!(places, [3, 16]);
+    }
+
+    #[test]
+    fn the_transport_wide_number_stays_in_its_place() {
+        let mut extensions = Extensions::default();
+        let other = "a=extmap:3 urn:x\r\na=extmap:16 urn:x\n";
+        let first = format!("a=extmap:17 {TRANSPORT_NUMBER}\r\na=extmap:3 {TRANSPORT_NUMBER} x\n");
+        assert_eq!(
+            taken(&mut extensions, "a=extmap:16 urn:x\r\na=extmap:3 urn:x\r\n"),
+            "a=extmap:3 urn:x\r\n"
+        );
+        assert_eq!(
+            taken(&mut extensions, &format!("{other}{first}")),
+            format!("a=extmap:3 {TRANSPORT_NUMBER} x\n")
+        );
+        assert_eq!(taken(&mut extensions, &format!("a=extmap:5 {TRANSPORT_NUMBER}\r\n{other}")), "");
+        assert_eq!(
+            taken(&mut extensions, "a=extmap:x urn:y\r\na=extmap:4\r\na=extmap:4  z\r\na=x\r\n"),
+            "a=x\r\n"
+        );
+    }
+}
