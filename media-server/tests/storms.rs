@@ -9,26 +9,13 @@ use std::time::{Duration, Instant};
 use media_server::{MediaError, Negotiation, Source};
 use str0m::net::Protocol;
 use support::peer::Peer;
-use support::sim::{Bottleneck, Sim, config};
+use support::sim::{Sim, config};
 
 const AV: [Source; 2] = [Source::Microphone, Source::Camera];
 const MILLISECOND: Duration = Duration::from_millis(1);
-/// Payload type.
-const OPUS: u8 = 111;
 
-/// Peer 0 publishes; peers 1 and 2 receive it.
-fn call() -> Sim {
-    let mut sim = Sim::new(config());
-    sim.join(Protocol::Udp, &AV, &[]);
-    let tracks = AV.map(|source| sim.peers[0].track(source));
-    sim.join(Protocol::Udp, &[], &tracks);
-    sim.join(Protocol::Udp, &[], &tracks);
-    sim.talk(Duration::from_secs(2));
-    sim
-}
-
-/// A feedback message (RFC 4585 §6.1) of peer 1 about the publisher's camera.
-fn feedback(sim: &mut Sim, kind: u8, format: u8, entries: &[u8]) -> Vec<u8> {
+/// A feedback message (RFC 4585 §6.1) of peer 1 about the publisher's camera, unencrypted.
+fn message(sim: &mut Sim, kind: u8, format: u8, entries: &[u8]) -> Vec<u8> {
     let camera = sim.peers[0].track(Source::Camera);
     let words = u16::try_from(2 + entries.len() / 4).expect("short");
     let about = sim.peers[1].ssrc_received(camera);
@@ -37,12 +24,17 @@ fn feedback(sim: &mut Sim, kind: u8, format: u8, entries: &[u8]) -> Vec<u8> {
     packet.extend([0, 0, 0, 1]);
     packet.extend(about.to_be_bytes());
     packet.extend(entries);
+    packet
+}
+
+fn feedback(sim: &mut Sim, kind: u8, format: u8, entries: &[u8]) -> Vec<u8> {
+    let packet = message(sim, kind, format, entries);
     sim.peers[1].srtp().rtcp(&packet).expect("a header")
 }
 
 #[test]
 fn a_thousand_keyframe_requests_a_second_cost_the_publisher_two() {
-    let mut sim = call();
+    let mut sim = Sim::call();
     let address = sim.peers[1].address;
     let before = sim.engine.counters().keyframe_requests;
     sim.peers[2].arrived.clear();
@@ -86,7 +78,7 @@ fn requests_storm(sim: &mut Sim) -> (u64, u64) {
 
 #[test]
 fn retransmissions_stay_below_a_quarter_of_what_is_sent_however_much_is_asked_for() {
-    let (quiet, loud) = requests_storm(&mut call());
+    let (quiet, loud) = requests_storm(&mut Sim::call());
     assert!(loud > quiet + 100, "the requests were understood: {quiet}, {loud}");
     // One of two viewers asks: a quarter of what is sent to it is a third of what is forwarded.
     assert!(loud * 6 <= quiet * 7, "{quiet} datagrams without, {loud} with");
@@ -95,7 +87,7 @@ fn retransmissions_stay_below_a_quarter_of_what_is_sent_however_much_is_asked_fo
 /// Transport-wide feedback that says so is believed: half of what is sent may be repairs then.
 #[test]
 fn retransmissions_stay_below_half_of_what_is_sent_where_packets_get_lost() {
-    let mut sim = call();
+    let mut sim = Sim::call();
     sim.bad_network = Some(1);
     sim.network.loss_percent = 5;
     sim.talk(Duration::from_secs(5));
@@ -107,7 +99,7 @@ fn retransmissions_stay_below_half_of_what_is_sent_where_packets_get_lost() {
 
 #[test]
 fn a_publisher_of_fifty_megabits_a_second_gets_eight_through_and_disturbs_nobody() {
-    let mut sim = call();
+    let mut sim = Sim::call();
     sim.peers.push(Peer::new(sim.now, 4, Protocol::Udp));
     sim.reconnect(3, &AV, &[]);
     let (address, ssrc) = (sim.peers[3].address, sim.peers[3].ssrc_sent(Source::Microphone));
@@ -138,184 +130,24 @@ fn a_publisher_of_fifty_megabits_a_second_gets_eight_through_and_disturbs_nobody
     assert_eq!(after.sessions, 4);
 }
 
-/// A call of three that a fourth has joined, whose offer was changed: peer 3, of whom no good is to be expected.
-fn call_with_a_fourth(change: impl Fn(&str) -> String) -> Sim {
-    let mut sim = call();
-    sim.peers.push(Peer::new(sim.now, 4, Protocol::Udp));
-    let mut negotiation = sim.peers[3].offer(&AV, &[]);
-    negotiation.offer = change(&negotiation.offer);
-    let answer = sim.connect(3, negotiation).expect("accepted");
-    sim.apply(3, &answer);
-    sim.run_until(Duration::from_secs(5), |sim| sim.peers[3].connected);
-    sim.talk(MILLISECOND * 200);
-    sim.peers[2].arrived.clear();
-    sim
-}
-
-/// Sends an Opus packet of the fourth, properly encrypted, with this SSRC and this header extension.
-fn send_as_fourth(sim: &mut Sim, sequence: u16, ssrc: u32, extension: &[u8], payload: &[u8]) {
-    let mut packet = vec![0x90, OPUS];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend([0; 4]);
-    packet.extend(ssrc.to_be_bytes());
-    packet.extend(extension);
-    packet.extend(payload);
-    let datagram = sim.peers[3].srtp().rtp(&packet).expect("a header");
-    sim.inject(sim.peers[3].address, &datagram);
-}
-
-/// An extension with one element of two bytes (RFC 8285 §4.2).
-fn element(id: u8, [high, low]: [u8; 2]) -> [u8; 8] {
-    [0xbe, 0xde, 0, 1, id << 4 | 1, high, low, 0]
-}
-
-/// The number that the peers' offers give to the transport-wide number.
-const TRANSPORT: u8 = 3;
-
-fn assert_nobody_noticed(sim: &mut Sim) {
-    sim.talk(Duration::from_secs(1));
-    let counters = sim.engine.counters();
-    assert_eq!((counters.session_panics, counters.sessions), (0, 4));
-    let numbers = sim.peers[2].numbers(sim.peers[0].track(Source::Camera));
-    assert!(numbers.len() > 100 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "the call goes on");
-}
-
-/// Found by fuzzing: str0m 0.25 would make feedback of 2^51 entries and take all memory that there is.
+/// Transport-wide feedback about 31 000 packets of long ago takes 28 bytes, and str0m goes through all of them: in a release
+/// these thousand datagrams took 460 ms without their limit, and take 19.
 #[test]
-fn transport_wide_numbers_below_zero_are_dropped_wherever_an_offer_puts_them() {
-    let twcc = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-    let line = |id: u8, uri: &str| format!("a=extmap:{id} {uri}\r\n");
-    let offered = line(TRANSPORT, twcc);
-    let two_bytes = |number: u16| [&[0x10, 0, 0, 1, 16, 2][..], &number.to_be_bytes()].concat();
-    let as_offered = |number: u16| element(TRANSPORT, number.to_be_bytes()).to_vec();
-    let elsewhere = |number: u16| element(5, number.to_be_bytes()).to_vec();
-    let at_mid = |number: u16| element(4, number.to_be_bytes()).to_vec();
-    let twice = offered.clone() + &line(5, twcc);
-    let swapped = offered.clone() + &line(TRANSPORT, "urn:ietf:params:rtp-hdrext:sdes:mid");
-    type Extension = fn(u16) -> Vec<u8>;
-    let cases: [(&str, &str, Extension, u64); 7] = [
-        ("as offered", &offered, as_offered, 2),
-        ("not offered", "", two_bytes, 2),
-        ("nor looked for elsewhere", "", as_offered, 0),
-        ("at one place of two", &twice, as_offered, 2),
-        ("at the other", &twice, elsewhere, 0),
-        ("its place taken", &swapped, as_offered, 2),
-        ("and in the place of who took it", &swapped, at_mid, 0),
-    ];
-    for (case, lines, extension, most) in cases {
-        for payload in [&[0x10; 100][..], &[]] {
-            let mut sim = call_with_a_fourth(|offer| offer.replace(&offered, lines));
-            let ssrc = sim.peers[3].ssrc_sent(Source::Microphone);
-            let before = sim.engine.counters().dropped_malformed;
-            for (sequence, number) in [(5_000, 5), (5_001, 65_000), (5_002, 65_001), (5_003, 30_000)] {
-                send_as_fourth(&mut sim, sequence, ssrc, &extension(number), payload);
-            }
-            assert_eq!(sim.engine.counters().dropped_malformed - before, most, "{case}");
-            assert_nobody_noticed(&mut sim);
-        }
-    }
-}
-
-/// How many transport-wide reports left for the fourth since the departures were looked at last.
-fn reports_to_the_fourth(sim: &mut Sim) -> usize {
-    let sent = sim.departures.replace(Vec::new()).unwrap_or_default();
-    let is_report = |datagram: &[u8]| matches!(datagram, [first, 205, ..] if first & 0x1f == 15);
-    sent.iter().filter(|(to, _, datagram)| *to == 3 && is_report(datagram)).count()
-}
-
-/// Between the numbers of packets that are far apart. Of larger ones a report counts beyond 16 bits, which a build with
-/// overflow checks turns into a panic.
-const FAR: u16 = if cfg!(debug_assertions) { 64 } else { 32_767 };
-
-/// A report has room for 85 packets whose numbers are that far apart, and one that comes late has str0m report a hundred
-/// again. What was not reported would be gone through every 50 ms, and kept.
-#[test]
-fn whatever_numbers_packets_have_no_report_is_owed_for_long() {
-    let far_apart = |index: u16| index.wrapping_mul(FAR);
-    let late_again_and_again = |index: u16| match index % 60 {
-        0 => (index.wrapping_mul(64)).wrapping_sub(29_997),
-        _ => index.wrapping_mul(64),
-    };
-    let without_feedback = |offer: &str| {
-        let kept = offer.split_inclusive('\n').filter(|line| !line.contains("transport-cc"));
-        kept.collect()
-    };
-    let numberings: [&dyn Fn(u16) -> u16; 2] = [&far_apart, &late_again_and_again];
-    let changes: [&dyn Fn(&str) -> String; 2] = [&str::to_owned, &without_feedback];
-    for (numbering, change) in
-        numberings.into_iter().flat_map(|numbers| changes.map(|change| (numbers, change)))
-    {
-        let mut sim = call_with_a_fourth(change);
-        let ssrc = sim.peers[3].ssrc_sent(Source::Microphone);
-        let before = sim.engine.counters();
-        // Nothing reaches it any more: reports of what it has not sent make a client of str0m panic.
-        sim.bottlenecks.insert(3, Bottleneck::new(1));
-        reports_to_the_fourth(&mut sim);
-        for index in 1..=20_000_u16 {
-            send_as_fourth(
-                &mut sim,
-                index,
-                ssrc,
-                &element(TRANSPORT, numbering(index).to_be_bytes()),
-                &[0x10],
-            );
-            if index.is_multiple_of(100) {
-                sim.run_for(MILLISECOND * 20);
-            }
-        }
-        let after = sim.engine.counters();
-        let dropped = after.dropped_over_rate - before.dropped_over_rate;
-        // Four seconds at 1 200 a second, and as many at once.
-        assert!((13_000..15_000).contains(&dropped), "{dropped} of 20 000 dropped");
-        assert!(reports_to_the_fourth(&mut sim) > 60, "reported all the while");
-        sim.run_for(Duration::from_secs(1));
-        reports_to_the_fourth(&mut sim);
-        sim.run_for(Duration::from_secs(1));
-        assert_eq!(reports_to_the_fourth(&mut sim), 0, "owed after a second");
-        assert_nobody_noticed(&mut sim);
-    }
-}
-
-/// str0m takes note of a stream before it knows whether a packet is authentic.
-#[test]
-fn a_participant_and_who_forges_its_address_begin_few_streams_and_end_none() {
-    let mut sim = call_with_a_fourth(str::to_owned);
-    let mid = sim.peers[3].publish[0].0.to_string();
-    let [first, second, third] = *mid.as_bytes() else { panic!("names of three letters") };
+fn feedback_about_very_many_packets_is_taken_in_slowly() {
+    let mut sim = Sim::call();
+    let address = sim.peers[1].address;
+    sim.talk(Duration::from_secs(200));
+    let entries = [0x80, 0, 0x79, 0x18, 0, 0, 0, 1, 0x1f, 0xff, 0x1f, 0xff, 0x1f, 0xff, 0x19, 0x1b];
     let before = sim.engine.counters().dropped_over_rate;
-    for stream in 0..600 {
-        send_as_fourth(
-            &mut sim,
-            1,
-            7_000_000 + stream,
-            &[0xbe, 0xde, 0, 1, 0x42, first, second, third],
-            &[0x10],
-        );
+    for _ in 0..1_000 {
+        let compound = message(&mut sim, 205, 15, &entries).repeat(36);
+        let datagram = sim.peers[1].srtp().rtcp(&compound).expect("a header");
+        sim.inject(address, &datagram);
+        sim.run_for(MILLISECOND);
     }
     let dropped = sim.engine.counters().dropped_over_rate - before;
-    assert!((538..560).contains(&dropped), "{dropped} of 600, beside its own streams");
-    let microphone = sim.peers[3].track(Source::Microphone);
-    sim.subscribe(2, &[microphone]);
-    assert_nobody_noticed(&mut sim);
-    assert!(sim.peers[2].numbers(microphone).len() > 30, "it goes on too");
-}
-
-#[test]
-fn media_before_there_are_keys_is_dropped() {
-    let mut sim = call();
-    sim.peers.push(Peer::new(sim.now, 4, Protocol::Udp));
-    let negotiation = sim.peers[3].offer(&AV, &[]);
-    let answer = sim.connect(3, negotiation).expect("accepted");
-    sim.apply(3, &answer);
-    let address = sim.peers[3].address;
-    for _ in 0..100 {
-        sim.inject(address, &[0x80; 40]);
-        sim.run_for(MILLISECOND);
-        sim.inject(address, &[0x80; 40]);
-    }
-    let counters = sim.engine.counters();
-    assert!(sim.peers[3].connected);
-    assert!(counters.dropped_unproven > 10, "{counters:?}");
+    assert!((950..1_000).contains(&dropped), "{dropped} of 1 000 dropped");
+    assert_eq!(sim.engine.counters().sessions, 3);
 }
 
 /// Found by fuzzing: str0m 0.25 adds beyond 64 bits at the first one, which a build with overflow checks turns into a panic,
@@ -329,7 +161,7 @@ fn feedback_that_makes_no_sense_is_its_senders_affair() {
     deltas.extend([0xb7, 0x71, 0x30, 0xf8, 0x39, 0x38, 0, 0, 0x16, 0, 0, 0x15, 0, 0x40, 0, 0, 0, 0, 0, 0xcd]);
     deltas.extend([0xf4; 3]);
     for (entries, panics) in [(never_sent, u64::from(cfg!(debug_assertions))), (deltas, 1)] {
-        let mut sim = call();
+        let mut sim = Sim::call();
         let address = sim.peers[1].address;
         let request = feedback(&mut sim, 205, 15, &entries);
         sim.inject(address, &request);

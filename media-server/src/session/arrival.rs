@@ -6,7 +6,7 @@ use std::time::Instant;
 use str0m::Input;
 use str0m::net::Receive;
 
-use super::numbers::extension_elements;
+use super::numbers::{Admission, extension_elements};
 use super::{Connection, Session};
 
 /// Why a datagram of a participant is not let through.
@@ -19,9 +19,14 @@ pub(crate) enum Refused {
     Malformed,
 }
 
-/// RTP, as RFC 7983 §7 tells it from STUN and DTLS, and RFC 5761 §4 from RTCP.
-fn is_media(datagram: &[u8]) -> bool {
-    matches!(datagram, [128..=191, kind, ..] if !(64..=95).contains(&(kind & 0x7f)))
+/// RTP or RTCP, as RFC 7983 §7 tells them from STUN and DTLS.
+fn is_secured(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, _, ..])
+}
+
+/// RTCP among those, as RFC 5761 §4 tells it from RTP.
+fn is_report(datagram: &[u8]) -> bool {
+    matches!(datagram, [_, kind, ..] if (64..=95).contains(&(kind & 0x7f)))
 }
 
 impl Session {
@@ -31,18 +36,30 @@ impl Session {
         if !self.policer.admits(now, datagram.len()) {
             return Err(Refused::OverRate);
         }
-        if !is_media(datagram) {
+        if !is_secured(datagram) {
             return Ok(());
         }
         if matches!(self.connection, Connection::New { .. }) {
             return Err(Refused::Unproven);
         }
-        let ssrc: [u8; 4] =
-            datagram.get(8..12).and_then(|ssrc| ssrc.try_into().ok()).ok_or(Refused::Malformed)?;
-        for (id, value) in extension_elements(datagram) {
+        if is_report(datagram) {
+            return self.policer.admits_report(now, datagram.len()).then_some(()).ok_or(Refused::OverRate);
+        }
+        self.admits_packet(now, datagram)
+    }
+
+    fn admits_packet(&mut self, now: Instant, packet: &[u8]) -> Result<(), Refused> {
+        let ssrc = packet.get(8..12).and_then(|ssrc| ssrc.try_into().ok()).ok_or(Refused::Malformed)?;
+        for (id, value) in extension_elements(packet) {
             let [high, low, ..] = *value else { continue };
-            if self.extensions.may_be_transport(id) && !self.numbers.admits(u16::from_be_bytes([high, low])) {
-                return Err(Refused::Malformed);
+            if !self.offered.may_be_transport(id) {
+                continue;
+            }
+            match self.numbers.admission(u16::from_be_bytes([high, low])) {
+                Admission::Near => {}
+                Admission::Stray if self.policer.admits_stray(now) => {}
+                Admission::Stray => return Err(Refused::OverRate),
+                Admission::Refused => return Err(Refused::Malformed),
             }
         }
         let ssrc = u32::from_be_bytes(ssrc);

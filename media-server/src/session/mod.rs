@@ -42,7 +42,7 @@ use crate::{QualityLevel, Source};
 use departure::{Departure, RtxTypes};
 use doubles::Doubles;
 use downlink::{Downlink, INITIAL_ESTIMATE};
-use negotiation::extensions::{Extensions, known_extensions};
+use negotiation::offered::{Offered, known_extensions};
 use numbers::TransportNumbers;
 use policer::Policer;
 use quality::QualityMeter;
@@ -133,7 +133,7 @@ pub(crate) struct Session {
     downlink: Downlink,
     /// The latest time that was given.
     now: Instant,
-    extensions: Extensions,
+    offered: Offered,
     numbers: TransportNumbers,
     deadline: Instant,
     transmits: VecDeque<Transmit>,
@@ -205,7 +205,7 @@ impl Session {
             quality: QualityMeter::default(),
             downlink: Downlink::default(),
             now,
-            extensions: Extensions::default(),
+            offered: Offered::default(),
             numbers: TransportNumbers::default(),
             deadline: now,
             transmits: VecDeque::new(),

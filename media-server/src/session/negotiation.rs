@@ -1,7 +1,7 @@
 //! Offer in, answer out; which m-line carries which track.
 
-pub(super) mod extensions;
 mod offer;
+pub(super) mod offered;
 
 use std::time::Instant;
 
@@ -82,7 +82,7 @@ impl Session {
     /// (`actpass`, as browsers do) becomes the DTLS server, as RFC 5763 §5 recommends: a forged hello is of no use then.
     fn as_taken_up(&mut self, offer: &str) -> String {
         let lines: Vec<&str> = offer.split_inclusive('\n').collect();
-        let lines = self.extensions.consistent(&lines).into_iter();
+        let lines = self.offered.taken_up(&lines).into_iter();
         lines
             .filter(|line| !(self.config.ice_lite && line.starts_with("a=candidate:")))
             .map(|line| if line.trim_end() == "a=setup:actpass" { "a=setup:passive\r\n" } else { line })

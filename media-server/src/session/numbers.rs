@@ -5,39 +5,63 @@
 //!
 //! Numbers are looked at before packets are decrypted, since str0m tells of some only after its feedback, and of padding
 //! never. A number lies before zero only if it is more than half of the circle above the highest that str0m knows, and that is
-//! no lower than any of a packet that has proved authentic. So none is let through that is so far above those; what is
-//! forged can neither lower this limit nor raise it.
+//! no lower than any of a packet that has proved authentic. So none is let through that is so far above those. Forged packets
+//! can only keep out a sender that begins above the middle.
 
 /// Half of the circle of numbers.
 const HALF: u16 = 1 << 15;
+/// What overtakes, or comes after a loss, is no further from the highest number than this. str0m cannot report packets with
+/// neighbouring numbers together that came more than eight seconds apart; there is room for few such pairs here.
+const NEAR: u16 = 256;
+
+/// What becomes of a packet with a transport-wide number.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It is where numbers are expected.
+    Near,
+    /// It is far from them: after a long loss, or forged.
+    Stray,
+    /// It may lie before zero.
+    Refused,
+}
 
 /// What is known of the transport-wide numbers that a session receives.
 #[derive(Default)]
 pub(super) struct TransportNumbers {
-    /// The highest of packets that proved authentic.
-    proven: Option<u16>,
+    /// The highest of packets that proved authentic, extended to 64 bits.
+    proven: Option<u64>,
     /// One of the lower half was let through, authentic or not.
     low: bool,
 }
 
 impl TransportNumbers {
     /// May a packet with this number be let through, from wherever it comes?
-    pub(super) fn admits(&mut self, number: u16) -> bool {
-        match self.proven {
-            Some(proven) => number <= proven.saturating_add(HALF),
-            None if self.low => number <= HALF,
+    pub(super) fn admission(&mut self, number: u16) -> Admission {
+        let Some(proven) = self.proven else {
             // Who begins above the middle cannot get below zero any more.
-            None => {
-                self.low = number <= HALF;
-                true
-            }
+            let refused = self.low && number > HALF;
+            self.low |= number <= HALF;
+            return if refused { Admission::Refused } else { Admission::Stray };
+        };
+        if u64::from(number) > proven + u64::from(HALF) {
+            return Admission::Refused;
         }
+        let near = step(proven, number).unsigned_abs() <= NEAR;
+        if near { Admission::Near } else { Admission::Stray }
     }
 
     /// A packet with this number has proved authentic.
     pub(super) fn prove(&mut self, number: u16) {
-        self.proven = self.proven.max(Some(number));
+        self.proven = Some(match self.proven {
+            None => number.into(),
+            Some(proven) => proven.saturating_add(step(proven, number).max(0).unsigned_abs().into()),
+        });
     }
+}
+
+/// How far `number` is above the highest number, or below it if it is negative.
+fn step(highest: u64, number: u16) -> i16 {
+    number.wrapping_sub(highest as u16).cast_signed()
 }
 
 /// The elements of a packet's header extension (RFC 8285 §4.2 and §4.3): number and value.
@@ -81,39 +105,44 @@ fn extension(packet: &[u8]) -> Option<(bool, &[u8])> {
 mod tests {
     use super::*;
 
-    /// Which of them are let through; those prove authentic if `proving`.
-    fn admitted(numbers: &[u16], proving: bool) -> Vec<bool> {
+    use Admission::{Near, Refused, Stray};
+
+    /// What becomes of them; those that are let through prove authentic.
+    fn admitted(numbers: &[u16]) -> Vec<Admission> {
         let mut known = TransportNumbers::default();
         let admitted = numbers.iter().map(|number| {
-            let admitted = known.admits(*number);
-            if admitted && proving {
+            let admission = known.admission(*number);
+            if admission != Refused {
                 known.prove(*number);
             }
-            admitted
+            admission
         });
         admitted.collect()
     }
 
     #[test]
-    fn what_browsers_send_is_let_through() {
+    fn what_browsers_send_is_near() {
         let in_order: Vec<u16> = (1..=65_535).chain(0..=65_535).step_by(3).collect();
-        assert!(admitted(&in_order, true).into_iter().all(|admitted| admitted));
-        assert_eq!(admitted(&[7, 5, 1, 0, 8], true), [true; 5], "overtaking each other");
-        assert_eq!(admitted(&[32_767, 65_534, 0, 65_535, 1], true), [true; 5], "after the first half");
-        assert_eq!(admitted(&[40_000, 7_233, 7_232, 65_535], true), [true; 4], "begun above the middle");
+        let [first, others @ ..] = &admitted(&in_order)[..] else { panic!("not empty") };
+        assert_eq!(*first, Stray, "of the first one nothing is known");
+        assert!(others.iter().all(|admission| *admission == Near));
+        assert_eq!(admitted(&[7, 5, 1, 0, 8]), [Stray, Near, Near, Near, Near], "overtaking each other");
+        assert_eq!(admitted(&[65_500, 3, 65_535, 4]), [Stray, Near, Near, Near], "around zero");
+        assert_eq!(admitted(&[1, 1_000, 900, 700, 1_001]), [Stray, Stray, Near, Stray, Near], "after a loss");
+        assert_eq!(admitted(&[40_000, 7_233, 65_535]), [Stray, Stray, Stray], "begun above the middle");
     }
 
     /// As str0m 0.25 does; `None`: it lies before zero.
     fn extend(highest: Option<u64>, number: u16) -> Option<u64> {
         let Some(highest) = highest else { return Some(number.into()) };
         let ahead = u64::from(number.wrapping_sub(highest as u16));
-        if ahead <= u64::from(HALF) { Some(highest + ahead) } else { (highest + ahead).checked_sub(1 << 16) }
+        if ahead < u64::from(HALF) { Some(highest + ahead) } else { (highest + ahead).checked_sub(1 << 16) }
     }
 
     #[test]
     fn whatever_is_sent_and_forged_nothing_before_zero_is_let_through() {
-        assert_eq!(admitted(&[5, 65_535], true), [true, false]);
-        assert_eq!(admitted(&[30, 0x9e31], false), [true, false], "what fuzzing found");
+        assert_eq!(admitted(&[5, 65_535]), [Stray, Refused]);
+        assert_eq!(admitted(&[30, 0x9e31]), [Stray, Refused], "what fuzzing found");
         let (mut random, mut refused) = (1_u64, 0);
         for _ in 0..20_000 {
             let (mut known, mut highest) = (TransportNumbers::default(), None);
@@ -121,7 +150,7 @@ mod tests {
                 random =
                     random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let (number, fate) = ((random >> 48) as u16 >> (random >> 40 & 7), random >> 33 & 3);
-                if !known.admits(number) {
+                if known.admission(number) == Refused {
                     refused += 1;
                     continue;
                 }
@@ -133,6 +162,7 @@ mod tests {
                 highest = highest.max(Some(extended));
                 if fate > 1 {
                     known.prove(number);
+                    assert!(known.proven <= highest);
                 }
             }
         }

@@ -8,12 +8,19 @@ const RATE: u32 = 1_000_000;
 /// Bytes at once: keyframes of everything.
 const BURST: u32 = 1_000_000;
 /// Datagrams per second, and at once; a million bytes of pictures and sound are fewer. str0m sends transport-wide feedback
-/// every 50 ms, of 85 packets at least however far apart their numbers are; at this rate none is left over for long.
+/// every 50 ms and has room for 71 packets in each, however their numbers are chosen: these are 60.
 const DATAGRAMS: u32 = 1_200;
-/// Streams that a participant may begin at once, and one more for every so many seconds: str0m takes note of each one for
-/// good, from a header that nobody has to have signed. A browser begins some ten, and two when it shares its screen.
+/// Bytes of RTCP per second, and at once. Browsers send a tenth. Feedback about 30 000 packets that are long gone takes 28
+/// bytes, and str0m goes through all of them.
+const REPORTS: u32 = 20_000;
+/// Streams that a participant may begin at once, one more for every so many seconds, and in all: str0m takes note of each one
+/// for good, from a header that nobody has to have signed. A browser begins some ten, and two when it shares its screen.
 const STREAMS: u32 = 64;
 const SECONDS_PER_STREAM: f64 = 10.0;
+const STREAMS_IN_ALL: u32 = 256;
+/// Packets per second, and at once, whose transport-wide number is far from all others.
+const STRAYS: u32 = 4;
+const STRAYS_AT_ONCE: u32 = 50;
 
 /// A token bucket.
 struct Bucket {
@@ -46,7 +53,10 @@ impl Bucket {
 pub(super) struct Policer {
     bytes: Bucket,
     datagrams: Bucket,
+    reports: Bucket,
+    strays: Bucket,
     streams: Bucket,
+    streams_left: u32,
     /// The SSRCs that were admitted last.
     begun: VecDeque<u32>,
 }
@@ -56,7 +66,10 @@ impl Policer {
         Self {
             bytes: Bucket::new(now, RATE, BURST),
             datagrams: Bucket::new(now, DATAGRAMS, DATAGRAMS),
+            reports: Bucket::new(now, REPORTS, REPORTS),
+            strays: Bucket::new(now, STRAYS, STRAYS_AT_ONCE),
             streams: Bucket::new(now, SECONDS_PER_STREAM.recip(), STREAMS),
+            streams_left: STREAMS_IN_ALL,
             begun: VecDeque::with_capacity(STREAMS as usize),
         }
     }
@@ -66,13 +79,24 @@ impl Policer {
         self.bytes.take(now, bytes as f64) && self.datagrams.take(now, 1.0)
     }
 
+    /// False: the RTCP is too much.
+    pub(super) fn admits_report(&mut self, now: Instant, bytes: usize) -> bool {
+        self.reports.take(now, bytes as f64)
+    }
+
+    /// False: the packet far from all others is one too many.
+    pub(super) fn admits_stray(&mut self, now: Instant) -> bool {
+        self.strays.take(now, 1.0)
+    }
+
     /// False: the stream is one too many.
     pub(super) fn admits_stream(&mut self, now: Instant, ssrc: u32) -> bool {
         if self.begun.contains(&ssrc) {
             return true;
         }
-        let admitted = self.streams.take(now, 1.0);
+        let admitted = self.streams_left > 0 && self.streams.take(now, 1.0);
         if admitted {
+            self.streams_left -= 1;
             self.begun.truncate(STREAMS as usize - 1);
             self.begun.push_front(ssrc);
         }
@@ -115,5 +139,9 @@ mod tests {
         assert_eq!(begun(60, 64..1_000), 6);
         assert_eq!(begun(60, 6..70), 64, "the last ones");
         assert_eq!(begun(60, 0..6), 0, "forgotten");
+        let day = 60 + 24 * 3_600;
+        let of_a_day: usize =
+            (60..day).step_by(60).map(|at| begun(at, 1_000 + at as u32..1_010 + at as u32)).sum();
+        assert_eq!(of_a_day, 256 - 70, "in all");
     }
 }

@@ -127,6 +127,18 @@ impl Sim {
         }
     }
 
+    /// A call that has begun: peer 0 publishes; peers 1 and 2 receive it.
+    pub(crate) fn call() -> Self {
+        let mut sim = Self::new(config());
+        let published = [Source::Microphone, Source::Camera];
+        sim.join(Protocol::Udp, &published, &[]);
+        let tracks = published.map(|source| sim.peers[0].track(source));
+        sim.join(Protocol::Udp, &[], &tracks);
+        sim.join(Protocol::Udp, &[], &tracks);
+        sim.talk(Duration::from_secs(2));
+        sim
+    }
+
     /// Adds a peer that publishes `publish` and receives `subscribe`, and waits until it is connected.
     pub(crate) fn join(&mut self, proto: Protocol, publish: &[Source], subscribe: &[TrackId]) -> usize {
         let index = self.peers.len();

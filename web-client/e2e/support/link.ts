@@ -32,7 +32,8 @@ interface Packet {
 class Direction {
   passed = 0;
   lostAtRandom = 0;
-  overflowed = 0;
+  /** The longest that a datagram has waited for those before it, or was dropped for. */
+  longestQueueMs = 0;
   private readonly underWay: Packet[] = [];
   /** When the bottleneck has sent all that waits for it; milliseconds of `performance.now()`. */
   private freeAt = 0;
@@ -48,8 +49,9 @@ class Direction {
     const [isLost, late] = [this.random() < loss, this.random() * jitterMs];
     const now = performance.now();
     const start = Math.max(now, this.freeAt);
+    this.longestQueueMs = Math.max(this.longestQueueMs, start - now);
     if (start - now > queueMs || this.underWay.length >= CAPACITY) {
-      this.overflowed += 1;
+
       return;
     }
     this.freeAt = start + ((bytes + HEADER_BYTES) * 8_000) / bitsPerSecond;
