@@ -8,7 +8,7 @@ use crate::room::layers::Layer;
 
 /// A better layer must have been affordable for this long; a worse one is taken at once.
 const UP_DWELL: Duration = Duration::from_secs(1);
-/// A better layer that is kept for less than this was one too many: the next one has to wait longer, so that a way
+/// A better layer that is kept for less than this was one too many: it has to wait longer the next time, so that a way
 /// whose estimate swings does not change the picture all the time.
 const KEPT: Duration = Duration::from_secs(5);
 const DWELL_GROWTH: u32 = 3;
@@ -28,15 +28,26 @@ pub(super) struct Selector {
     shown: Option<Shown>,
     /// Since when a better layer has been affordable.
     up_since: Option<Instant>,
-    /// How long it has to be.
+    /// How long it has to be, up to the layer that was given up too soon.
     dwell: Duration,
+    given_up: Option<Layer>,
+    /// Since when a layer beyond that one has been affordable: the way has become another one.
+    beyond_since: Option<Instant>,
     /// When the aim was last raised, until it is known whether that was kept.
     raised: Option<Instant>,
 }
 
 impl Default for Selector {
     fn default() -> Self {
-        Self { target: None, shown: None, up_since: None, dwell: UP_DWELL, raised: None }
+        Self {
+            target: None,
+            shown: None,
+            up_since: None,
+            dwell: UP_DWELL,
+            given_up: None,
+            beyond_since: None,
+            raised: None,
+        }
     }
 }
 
@@ -63,10 +74,10 @@ impl Selector {
     /// Takes over a choice, `None` for no picture at all; true when the aim changed. `wanted`: what the tile needs.
     pub(super) fn aim(&mut self, now: Instant, choice: Option<Layer>, wanted: Option<Layer>) -> bool {
         let better = self.shown.is_some() && choice > self.target;
-        if better && now < *self.up_since.get_or_insert(now) + self.dwell {
+        if better && !self.has_been_affordable(now, choice) {
             return false;
         }
-        self.up_since = None;
+        (self.up_since, self.beyond_since) = (None, None);
         if better {
             self.raised = Some(now);
         } else if choice < self.target && self.target <= wanted {
@@ -78,11 +89,19 @@ impl Selector {
         std::mem::replace(&mut self.target, choice) != choice
     }
 
+    /// Long enough?
+    fn has_been_affordable(&mut self, now: Instant, choice: Option<Layer>) -> bool {
+        let since = *self.up_since.get_or_insert(now);
+        self.beyond_since = (choice > self.given_up).then(|| self.beyond_since.unwrap_or(now));
+        now >= since + self.dwell || self.beyond_since.is_some_and(|beyond| now >= beyond + UP_DWELL)
+    }
+
     /// What was aimed at cannot be kept: the way does not carry it, or its browser has stopped it.
     fn fall_back(&mut self, now: Instant) {
         if let Some(raised) = self.raised.take() {
             let kept = now.duration_since(raised) >= KEPT;
             self.dwell = if kept { UP_DWELL } else { LONGEST_DWELL.min(self.dwell * DWELL_GROWTH) };
+            self.given_up = if kept { None } else { self.target };
         }
     }
 
@@ -205,6 +224,30 @@ mod tests {
         let (short, long) = (KEPT / 2, KEPT);
         assert_eq!([short; 5].map(&mut waits), [1_000, 3_000, 9_000, 27_000, 27_000]);
         assert_eq!([long, short, long].map(&mut waits), [27_000, 1_000, 3_000], "kept: as in the beginning");
+    }
+
+    #[test]
+    fn a_layer_beyond_the_one_that_was_given_up_need_not_wait_longer() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut selector = Selector::default();
+        selector.aim(start, Some(Low), Some(High));
+        selector.admit(start, Low, false, true);
+        assert!(!selector.aim(at(0), Some(Middle), Some(High)));
+        assert!(selector.aim(at(1_000), Some(Middle), Some(High)));
+        assert!(selector.aim(at(2_000), Some(Low), Some(High)), "it was one too many");
+        assert!(!selector.aim(at(3_000), Some(Middle), Some(High)));
+        assert!(!selector.aim(at(4_500), Some(High), Some(High)));
+        assert!(
+            !selector.aim(at(5_400), Some(Middle), Some(High)),
+            "a dip starts that wait again, not the other"
+        );
+        assert!(!selector.aim(at(5_500), Some(High), Some(High)));
+        assert!(selector.aim(at(6_000), Some(Middle), Some(High)));
+        assert!(selector.aim(at(7_000), Some(Low), Some(High)), "again");
+        assert!(!selector.aim(at(7_100), Some(High), Some(High)));
+        assert!(!selector.aim(at(8_000), Some(High), Some(High)));
+        assert!(selector.aim(at(8_100), Some(High), Some(High)));
     }
 
     #[test]
