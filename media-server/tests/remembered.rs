@@ -114,8 +114,8 @@ fn reports_to_the_fourth(sim: &mut Sim) -> usize {
 /// overflow checks turns into a panic.
 const FAR: u16 = if cfg!(debug_assertions) { 64 } else { 32_767 };
 
-/// A report has room for 85 packets whose numbers are that far apart, and one that comes late has str0m report a hundred
-/// again. What was not reported would be gone through every 50 ms, and kept.
+/// A report has room for 85 packets whose numbers are that far apart, for 171 a little nearer, and one that comes late has
+/// str0m report a hundred again. What was not reported would be gone through every 50 ms, and kept.
 #[test]
 fn whatever_numbers_packets_have_no_report_is_owed_for_long() {
     let far_apart = |index: u16| index.wrapping_mul(FAR);

@@ -6,12 +6,12 @@
 //! Numbers are looked at before packets are decrypted, since str0m tells of some only after its feedback, and of padding
 //! never. A number lies before zero only if it is more than half of the circle above the highest that str0m knows, and that is
 //! no lower than any of a packet that has proved authentic. So none is let through that is so far above those. Forged packets
-//! can only keep out a sender that begins above the middle.
+//! can only keep out a sender that begins above the middle, and delay one after a long loss by using up what may be far away.
 
 /// Half of the circle of numbers.
 const HALF: u16 = 1 << 15;
 /// What overtakes, or comes after a loss, is no further from the highest number than this. str0m cannot report packets with
-/// neighbouring numbers together that came more than eight seconds apart; there is room for few such pairs here.
+/// neighbouring numbers together that came more than eight seconds apart, and few such pairs have room in this.
 const NEAR: u16 = 256;
 
 /// What becomes of a packet with a transport-wide number.
@@ -30,7 +30,7 @@ pub(super) enum Admission {
 pub(super) struct TransportNumbers {
     /// The highest of packets that proved authentic, extended to 64 bits.
     proven: Option<u64>,
-    /// One of the lower half was let through, authentic or not.
+    /// One of the lower half was seen, authentic or not.
     low: bool,
 }
 

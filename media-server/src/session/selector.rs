@@ -8,7 +8,7 @@ use crate::room::layers::Layer;
 
 /// A better layer must have been affordable for this long; a worse one is taken at once.
 const UP_DWELL: Duration = Duration::from_secs(1);
-/// A better layer that is kept for less than this was one too many: it has to wait longer the next time, so that a way
+/// A better layer that is kept for less than this was one too many: it, and what is below it, has to wait longer, so that a way
 /// whose estimate swings does not change the picture all the time.
 const KEPT: Duration = Duration::from_secs(5);
 const DWELL_GROWTH: u32 = 3;
@@ -101,7 +101,7 @@ impl Selector {
         if let Some(raised) = self.raised.take() {
             let kept = now.duration_since(raised) >= KEPT;
             self.dwell = if kept { UP_DWELL } else { LONGEST_DWELL.min(self.dwell * DWELL_GROWTH) };
-            self.given_up = if kept { None } else { self.target };
+            self.given_up = if kept { None } else { self.given_up.max(self.target) };
         }
     }
 
@@ -248,6 +248,13 @@ mod tests {
         assert!(!selector.aim(at(7_100), Some(High), Some(High)));
         assert!(!selector.aim(at(8_000), Some(High), Some(High)));
         assert!(selector.aim(at(8_100), Some(High), Some(High)));
+        selector.admit(at(8_100), High, false, true);
+        assert!(selector.aim(at(9_000), Some(Low), Some(High)), "that one too");
+        assert!(!selector.aim(at(10_000), Some(Middle), Some(High)));
+        assert!(selector.aim(at(37_000), Some(Middle), Some(High)));
+        assert!(selector.aim(at(38_000), Some(Low), Some(High)), "nor can the smaller one be kept");
+        assert!(!selector.aim(at(39_000), Some(High), Some(High)));
+        assert!(!selector.aim(at(60_000), Some(High), Some(High)), "nothing is beyond the larger one");
     }
 
     #[test]

@@ -51,7 +51,6 @@ class Direction {
     const start = Math.max(now, this.freeAt);
     this.longestQueueMs = Math.max(this.longestQueueMs, start - now);
     if (start - now > queueMs || this.underWay.length >= CAPACITY) {
-
       return;
     }
     this.freeAt = start + ((bytes + HEADER_BYTES) * 8_000) / bitsPerSecond;

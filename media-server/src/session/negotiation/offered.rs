@@ -6,7 +6,7 @@ const TRANSPORT_NUMBER: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transp
 /// Where str0m keeps the transport-wide number until an offer says where it is: its last place, which no browser uses.
 const UNUSED: u8 = 16;
 
-/// SSRCs that the offers of a session may announce; str0m makes a stream of each. Browsers announce three for each track, and
+/// SSRCs that the offers of a session may announce; str0m makes streams of them. Browsers announce a few for each track, and
 /// what is not announced is found by its packets' mid.
 const MOST_SSRCS: usize = 64;
 
