@@ -62,16 +62,16 @@ impl Offered {
 
     /// False: it is about an SSRC that is one too many, or that nobody can read.
     fn announces(&mut self, line: &str) -> bool {
-        let ssrcs = match (line.strip_prefix("a=ssrc:"), line.strip_prefix("a=ssrc-group:")) {
-            (Some(about), _) => about.split_ascii_whitespace().take(1),
-            (_, Some(group)) => group.split_ascii_whitespace().take(usize::MAX),
-            _ => return true,
-        };
-        let named = ssrcs.skip(usize::from(line.starts_with("a=ssrc-group:")));
-        named.map(str::parse).all(|ssrc| ssrc.is_ok_and(|ssrc| self.announce(ssrc)))
+        let mut words = line.split_ascii_whitespace();
+        let first = words.next().unwrap_or_default();
+        match first.strip_prefix("a=ssrc:") {
+            Some(ssrc) => self.announce(ssrc),
+            None => !first.starts_with("a=ssrc-group:") || words.all(|ssrc| self.announce(ssrc)),
+        }
     }
 
-    fn announce(&mut self, ssrc: u32) -> bool {
+    fn announce(&mut self, ssrc: &str) -> bool {
+        let Ok(ssrc) = ssrc.parse() else { return false };
         let known = self.ssrcs.contains(&ssrc);
         let admitted = known || self.ssrcs.len() < MOST_SSRCS;
         if admitted && !known {
