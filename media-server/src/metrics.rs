@@ -4,7 +4,7 @@
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Upper edges of the buckets for delays inside the media server, seconds.
-const DELAYS: [f64; 11] = [2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2];
+const DELAYS: [f64; 13] = [2.5e-5, 5e-5, 7.5e-5, 1e-4, 1.5e-4, 2.5e-4, 5e-4, 1e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2];
 
 /// Running totals of one worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,8 +56,9 @@ pub(crate) struct MediaMetrics {
     events_dropped_total: IntCounter,
     /// Datagrams that the kernel did not take.
     send_failures_total: IntCounter,
-    /// Seconds from a datagram's arrival in the kernel until what it caused was handed back to the kernel. What the
-    /// congestion control holds back leaves later.
+    /// Seconds from the arrival of a datagram in the kernel until what it caused was handed back to the kernel, for every
+    /// datagram that left. Of several that arrived together the oldest counts. What the congestion control holds back
+    /// leaves later.
     pub(crate) forward_delay_seconds: Histogram,
     /// Open sessions.
     sessions: IntGauge,
@@ -168,7 +169,7 @@ impl MediaMetrics {
 fn forward_delay(registry: &Registry) -> Result<Histogram, prometheus::Error> {
     let options = HistogramOpts::new(
         "auscult_media_forward_delay_seconds",
-        "Seconds from a datagram's arrival in the kernel until what it caused was handed back to the kernel.",
+        "Seconds from a datagram's arrival in the kernel until what it caused was handed back, for each that left.",
     );
     let histogram = Histogram::with_opts(options.buckets(DELAYS.to_vec()))?;
     registry.register(Box::new(histogram.clone()))?;

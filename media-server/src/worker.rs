@@ -85,9 +85,10 @@ impl Worker {
             self.engine.handle_timeout(now);
             self.send_all();
             while self.engine.flush(now) {
-                self.send_all();
+                let sent = self.send_all();
+                self.measure(sent, &delays);
             }
-            self.measure(&delays);
+            self.ports.udp.oldest_arrival = None;
             self.report();
             if now >= next_copy || stopped {
                 next_copy = now + METRICS_INTERVAL;
@@ -180,8 +181,11 @@ impl Worker {
         self.engine.handle_datagram(clock(), Protocol::Tcp, frame.remote, frame.local, &frame.packet);
     }
 
-    fn send_all(&mut self) {
+    /// How many datagrams that were.
+    fn send_all(&mut self) -> u32 {
+        let mut sent = 0;
         while let Some(transmit) = self.engine.poll_transmit() {
+            sent += 1;
             match transmit.proto {
                 Protocol::Udp => {
                     self.ports.udp.send(transmit.source.ip(), transmit.destination, &transmit.contents);
@@ -190,16 +194,15 @@ impl Worker {
             }
         }
         self.ports.udp.flush();
+        sent
     }
 
-    /// Everything that was received has been answered: how long did that take?
-    fn measure(&mut self, delays: &LocalHistogram) {
-        if self.ports.udp.arrivals.is_empty() {
-            return;
-        }
-        let now = kernel_clock();
-        for arrived in self.ports.udp.arrivals.drain(..) {
-            delays.observe(now.saturating_sub(arrived).as_secs_f64());
+    /// These have left for one participant: how long after the first datagram that may have caused them?
+    fn measure(&self, sent: u32, delays: &LocalHistogram) {
+        let Some(arrived) = self.ports.udp.oldest_arrival else { return };
+        let delay = kernel_clock().saturating_sub(arrived).as_secs_f64();
+        for _ in 0..sent {
+            delays.observe(delay);
         }
     }
 

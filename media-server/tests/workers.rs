@@ -58,7 +58,7 @@ async fn two_rooms_live_on_two_workers_and_do_not_hear_each_other() {
     let delays = node.registry.gather();
     let delays = delays.iter().find(|family| family.name() == "auscult_media_forward_delay_seconds");
     let delays = delays.expect("a histogram").get_metric()[0].get_histogram();
-    assert!(delays.get_sample_count() > PACKETS, "every datagram's way through was measured");
+    assert!(delays.get_sample_count() > PACKETS, "the way through of every packet was measured");
     let mean = delays.get_sample_sum() / delays.get_sample_count() as f64;
     assert!((1e-7..5.0).contains(&mean), "against the clock that the kernel stamps with: {mean}");
 }

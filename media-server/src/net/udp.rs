@@ -34,8 +34,8 @@ pub(crate) struct UdpPort {
     state: UdpSocketState,
     arena: Vec<u8>,
     run: Run,
-    /// When the kernel took the datagrams received since the worker last looked, since the Unix epoch.
-    pub(crate) arrivals: Vec<Duration>,
+    /// When the kernel took the first datagram that was received since the worker last answered, since the Unix epoch.
+    pub(crate) oldest_arrival: Option<Duration>,
     /// Datagrams the kernel did not take; UDP may lose, the congestion control of the sender sees it.
     pub(crate) send_failures: u64,
 }
@@ -55,7 +55,7 @@ impl UdpPort {
             state,
             arena: vec![0; SLOT_BYTES * BATCH_SIZE],
             run: Run::default(),
-            arrivals: Vec::new(),
+            oldest_arrival: None,
             send_failures: 0,
         })
     }
@@ -86,8 +86,8 @@ impl UdpPort {
             })
         };
         for (meta, slot) in metas.iter().zip(self.arena.chunks(SLOT_BYTES)).take(received) {
+            self.oldest_arrival = self.oldest_arrival.or(meta.timestamp);
             for datagram in slot.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
-                self.arrivals.extend(meta.timestamp);
                 each(meta.addr, meta.dst_ip, datagram);
             }
         }
