@@ -7,6 +7,7 @@ use str0m::media::Mid;
 
 use super::Session;
 use super::allocation::{Allocation, Demand, Scarcity, allocate};
+use super::queue::{Queue, Waiting};
 use crate::TrackId;
 use crate::room::layers::Layer;
 
@@ -23,17 +24,12 @@ const RTX_AGE: Duration = Duration::from_millis(700);
 /// Wanting more for this long has the estimator start anew.
 const STARVED: Duration = Duration::from_secs(3);
 
-/// Round trips that take this much longer than the shortest one: a queue has built up. Less is jitter.
-const QUEUE: Duration = Duration::from_millis(100);
-/// How long the shortest round trip counts; the way may change.
-const REMEMBERED: Duration = Duration::from_secs(30);
-
 pub(super) struct Downlink {
     /// Bit/s, of the congestion controller, averaged over the last seconds.
     pub(super) smoothed: Option<u64>,
-    /// Its latest figure, bit/s, while packets queue on the way.
+    /// Its latest figure, or what a growing queue tells if that is less, bit/s, while packets queue on the way.
     congested: Option<u64>,
-    shortest: Option<Shortest>,
+    pub(super) queue: Queue,
     /// While no picture is wanted: the estimate from when one was, bit/s. What follows is made from sound alone, says
     /// little about what the way carries, and on a busy computer falls below what any picture needs.
     set_aside: Option<u64>,
@@ -48,7 +44,7 @@ impl Default for Downlink {
         Self {
             smoothed: None,
             congested: None,
-            shortest: None,
+            queue: Queue::default(),
             set_aside: Some(INITIAL_ESTIMATE),
             scarcity: Scarcity::default(),
             hunger: Hunger::default(),
@@ -65,11 +61,15 @@ impl Downlink {
         self.smoothed.map(|smoothed| smoothed.min(congested))
     }
 
-    /// Takes in the controller's latest figure, bit/s.
-    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration) {
-        let shortest = self.shortest.filter(|known| rtt > known.rtt && now < known.until);
-        let shortest = *self.shortest.insert(shortest.unwrap_or(Shortest { rtt, until: now + REMEMBERED }));
-        self.congested = (rtt >= shortest.rtt + QUEUE).then_some(latest);
+    /// Takes in the controller's latest figure, bit/s, and the latest round trip. True: the way is known to carry less.
+    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration) -> bool {
+        let before = self.estimate();
+        self.congested = match self.queue.observe(now, rtt) {
+            Waiting::No => None,
+            Waiting::Long => Some(latest),
+            Waiting::Longer { carried } => Some(latest.min(carried)),
+        };
+        self.estimate() < before
     }
 
     /// Packets queue on the way.
@@ -81,13 +81,6 @@ impl Downlink {
     pub(super) fn wants_more(&self) -> bool {
         self.told.0 > 0
     }
-}
-
-/// The round trip without a queue.
-#[derive(Clone, Copy)]
-struct Shortest {
-    rtt: Duration,
-    until: Instant,
 }
 
 /// Since when more has been wanted than the estimate allows.
@@ -235,17 +228,30 @@ mod tests {
         let start = Instant::now();
         let mut downlink = Downlink { smoothed: Some(2_000_000), ..Downlink::default() };
         let mut after = |ms: u64, latest: u64, rtt: u64| {
-            downlink.observe(start + Duration::from_millis(ms), latest, Duration::from_millis(rtt));
-            downlink.estimate()
+            let less =
+                downlink.observe(start + Duration::from_millis(ms), latest, Duration::from_millis(rtt));
+            (downlink.estimate().unwrap_or_default(), less)
         };
-        assert_eq!(after(0, 600_000, 50), Some(2_000_000), "jitter and losses");
-        assert_eq!(after(100, 600_000, 149), Some(2_000_000));
-        assert_eq!(after(200, 900_000, 150), Some(900_000));
-        assert_eq!(after(300, 3_000_000, 150), Some(2_000_000));
-        assert_eq!(after(400, 600_000, 60), Some(2_000_000), "the queue has gone");
-        assert_eq!(after(30_000, 600_000, 250), Some(2_000_000), "another way, until the opposite is known");
-        assert_eq!(after(30_100, 600_000, 100), Some(2_000_000));
-        assert_eq!(after(30_200, 600_000, 250), Some(600_000));
+        assert_eq!(after(0, 600_000, 50), (2_000_000, false), "jitter and losses");
+        assert_eq!(after(100, 600_000, 119), (2_000_000, false));
+        assert_eq!(after(200, 600_000, 60), (2_000_000, false));
+        assert_eq!(after(300, 900_000, 150), (900_000, true));
+        assert_eq!(after(400, 800_000, 150), (800_000, true));
+        assert_eq!(after(500, 3_000_000, 150), (2_000_000, false));
+        assert_eq!(after(600, 600_000, 60), (2_000_000, false), "the queue has gone");
+    }
+
+    #[test]
+    fn a_growing_queue_counts_before_the_controller_knows() {
+        let start = Instant::now();
+        let mut downlink = Downlink { smoothed: Some(2_000_000), ..Downlink::default() };
+        let less = [(0, 20), (100, 20), (200, 60), (300, 100)].map(|(ms, rtt)| {
+            downlink.queue.sent(20_000);
+            let (now, rtt) = (start + Duration::from_millis(ms), Duration::from_millis(rtt));
+            downlink.observe(now, 3_000_000, rtt)
+        });
+        assert_eq!(less, [false, false, false, true]);
+        assert!(downlink.estimate() < Some(2_000_000));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod numbers;
 mod packet;
 mod policer;
 mod quality;
+mod queue;
 mod repairs;
 mod selector;
 
@@ -322,6 +323,7 @@ impl Session {
 
     fn account(&mut self, transmit: &Transmit) {
         let bytes = transmit.contents.len();
+        self.downlink.queue.sent(bytes);
         let departure = self.rtx_types.departure(&transmit.contents);
         match departure {
             Departure::Written => {
@@ -420,11 +422,9 @@ impl Session {
             Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
             Event::PeerStats(stats) => {
                 self.events.extend(self.quality.update(self.now, stats.rtt));
-                let congested = self.downlink.is_congested();
-                if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt) {
-                    self.downlink.observe(self.now, rate.as_u64(), rtt);
-                }
-                if self.downlink.is_congested() && !congested {
+                if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt)
+                    && self.downlink.observe(self.now, rate.as_u64(), rtt)
+                {
                     self.events.push_back(SessionEvent::EstimateChanged);
                 }
                 let lost = stats.egress_loss_fraction.unwrap_or(0.0);
