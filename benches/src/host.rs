@@ -44,7 +44,7 @@ struct Request {
 pub enum Body {
     Join { room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
     Applied { room: u32, seat: u16 },
-    Captioned { room: u32, seat: u16 },
+    Captioned { room: u32, seat: u16, captioned: bool },
     Leave { room: u32, seat: u16 },
     Close { room: u32 },
     Metrics,

@@ -70,7 +70,10 @@ pub struct Captions {
     /// Their words become captions, as far as that is possible.
     pub captioned: bool,
     pub speakers: usize,
-    /// Step of the caption pipeline's ladder at the end; from 3 on it is saturated.
+    /// Without and with captions they took turns; of these there were so many.
+    #[serde(default)]
+    pub turns: usize,
+    /// Least step of the caption pipeline's ladder at the end of a turn; from 3 on it is saturated.
     pub level: u8,
     /// Seconds of speech that were given up.
     pub gap_seconds: f64,
@@ -78,6 +81,9 @@ pub struct Captions {
     pub not_sent: u64,
     /// As in `inside_us`, interpolated within its bucket.
     pub inside_p99_us: f64,
+    /// By how much it was higher than in the turn beside it without captions: least, median, most.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub moved_percent: Option<[f64; 3]>,
 }
 
 /// How people came in.
@@ -111,11 +117,9 @@ pub fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-/// Of several runs of the same, the one with the median cost, or beside speakers the one with the median delay; what was
-/// lost in any of them counts.
+/// Of several runs of the same, the one with the median cost; what was lost in any of them counts.
 pub fn median(mut runs: Vec<Row>) -> Option<Row> {
-    let of = |row: &Row| row.captions.map_or(row.cpu_us_per_packet, |captions| captions.inside_p99_us);
-    runs.sort_by(|one, other| of(one).total_cmp(&of(other)));
+    runs.sort_by(|one, other| one.cpu_us_per_packet.total_cmp(&other.cpu_us_per_packet));
     let mut median = runs.get(runs.len() / 2)?.clone();
     median.lost = runs.iter().map(|run| run.lost).sum();
     median.duplicated = runs.iter().map(|run| run.duplicated).sum();

@@ -20,7 +20,7 @@ joins)
 limit)
   set -- --scenario one-to-one,one-to-many --rooms "${ROOMS:-10}" --find-limit --seconds "${SECONDS_EACH:-60}" ;;
 captioned-calls)
-  set -- --scenario one-to-one --rooms "${ROOMS:-5}" --speakers "${SPEAKERS:-160}" --repeat "${REPEAT:-3}" \
+  set -- --scenario one-to-one --rooms "${ROOMS:-10}" --speakers "${SPEAKERS:-160}" --repeat "${REPEAT:-10}" \
     --seconds "${SECONDS_EACH:-15}" ;;
 hostile)
   set -- --scenario one-to-one --rooms "${ROOMS:-10}" --junk 200000 --seconds "${SECONDS_EACH:-60}" ;;

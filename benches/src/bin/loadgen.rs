@@ -3,7 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
 use anyhow::{Context, Result};
-use benches::loadgen::arguments::Arguments;
+use benches::loadgen::arguments::{Arguments, Kind};
+use benches::loadgen::captioned;
 use benches::loadgen::limit;
 use benches::loadgen::link::Profile;
 use benches::loadgen::measure::{Run, measure};
@@ -35,15 +36,16 @@ fn or_default<T: Copy>(values: &[T]) -> Vec<Option<T>> {
     if values.is_empty() { vec![None] } else { values.iter().copied().map(Some).collect() }
 }
 
-/// The median row of every system, without and with captions where there are speakers. They take turns, so that whatever
-/// else the machine does hits all of them.
+/// The median row of every system. They take turns, so that whatever else the machine does hits all of them.
 async fn repeated(arguments: &Arguments, scenario: Scenario, profile: Option<Profile>) -> Result<Vec<Row>> {
-    let captioned = if arguments.speakers > 0 { vec![Some(false), Some(true)] } else { vec![None] };
-    let turns = arguments.system.iter().flat_map(|kind| captioned.iter().map(move |one| (*kind, *one)));
-    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); turns.clone().count()];
+    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); arguments.system.len()];
+    let run = |kind| Run { kind, scenario, profile, seconds: arguments.seconds };
+    if arguments.speakers > 0 {
+        return Ok(captioned::compare(arguments, run(Kind::Auscult)).await?.into());
+    }
     for _ in 0..arguments.repeat {
-        for ((kind, captioned), rows) in turns.clone().zip(&mut rows) {
-            let run = Run { kind, scenario, profile, captioned, seconds: arguments.seconds };
+        for (kind, rows) in arguments.system.iter().zip(&mut rows) {
+            let run = run(*kind);
             if arguments.find_limit {
                 rows.push(limit::find(arguments, run).await?);
                 continue;

@@ -80,8 +80,8 @@ impl Host {
                 self.server.negotiated(room_id(room), participant(room, seat), 1).await;
                 Ok(json!({}))
             }
-            Body::Captioned { room, seat } => {
-                self.server.set_captioned(room_id(room), participant(room, seat), true).await;
+            Body::Captioned { room, seat, captioned } => {
+                self.server.set_captioned(room_id(room), participant(room, seat), captioned).await;
                 Ok(json!({}))
             }
             Body::Leave { room, seat } => {

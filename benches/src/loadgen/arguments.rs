@@ -48,7 +48,7 @@ pub struct Arguments {
     pub profile: Vec<Profile>,
     #[arg(long, default_value_t = 10.0)]
     pub seconds: f64,
-    /// Runs of each; the median one is reported.
+    /// Runs of each; the median one is reported. With `--speakers`: turns of each.
     #[arg(long, default_value_t = 1)]
     pub repeat: usize,
     /// Before the measurement, with everything flowing.
@@ -72,7 +72,7 @@ pub struct Arguments {
     /// Raise the rooms from `--rooms` until packets are lost or the generator falls behind, then hold what went well.
     #[arg(long)]
     pub find_limit: bool,
-    /// Speakers beside the calls; two runs each, without and with captions of what they say.
+    /// Speakers beside the calls of Auscult, in turn without and with captions of what they say.
     #[arg(long, default_value_t = 0)]
     pub speakers: usize,
     /// Of the phases between participants.

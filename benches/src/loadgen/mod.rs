@@ -7,6 +7,7 @@
 //! `process.rs` reads what it cost.
 
 pub mod arguments;
+pub mod captioned;
 pub mod delays;
 pub mod driver;
 pub mod fleet;

@@ -42,7 +42,7 @@ pub const TABLES: [Table; 6] = [
     },
     Table {
         name: "captioned-calls",
-        head: "speakers | captioned | forwarded/s | lost | not sent | inside p99 µs | ladder | given up",
+        head: "speakers | captioned | turns | forwarded/s | lost | not sent | inside p99 µs | p99 moved, each pair of turns | ladder | given up",
         line: captions,
     },
 ];
@@ -160,10 +160,14 @@ fn limit(row: &Row) -> String {
 
 fn captions(row: &Row) -> String {
     let Some(captions) = row.captions else { return String::new() };
+    let moved = captions.moved_percent.map_or("–".to_owned(), |[least, median, most]| {
+        format!("{median:+.1} % ({least:+.1} to {most:+.1})")
+    });
     format!(
-        "{} | {} | {:.0} | {} | {} | {:.0} | {} | {:.0} s",
+        "{} | {} | {} | {:.0} | {} | {} | {:.0} | {moved} | {} | {:.0} s",
         captions.speakers,
         if captions.captioned { "yes" } else { "no" },
+        captions.turns,
         row.forwarded_pps,
         row.lost,
         captions.not_sent,

@@ -50,7 +50,12 @@ impl Host {
                 Ok(vec![Tell::Answer { who, sdp }])
             }
             Ask::Applied(who) => self.tell("applied", who).await,
-            Ask::Captioned(who) => self.tell("captioned", who).await,
+            Ask::Captioned(Who { room, seat }, captioned) => {
+                let request =
+                    json!({ "request": "captioned", "room": room, "seat": seat, "captioned": captioned });
+                self.rpc.call(request).await?;
+                Ok(Vec::new())
+            }
             Ask::Leave(who) => self.tell("leave", who).await,
             Ask::Close(room) => self.tell("close", Who { room, seat: 0 }).await,
             Ask::Answer { .. } => Ok(Vec::new()),

@@ -98,7 +98,7 @@ impl Janus {
                 }
                 Ok(Vec::new())
             }
-            Ask::Captioned(_) => bail!("janus has no captions"),
+            Ask::Captioned(..) => bail!("janus has no captions"),
             Ask::Close(room) => {
                 Self::lock(&self.rooms).remove(&room);
                 self.message(self.control, json!({ "request": "destroy", "room": room_id(room) }), None)

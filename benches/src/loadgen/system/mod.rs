@@ -39,8 +39,8 @@ pub enum Ask {
         who: Who,
         sdp: String,
     },
-    /// Its words become captions.
-    Captioned(Who),
+    /// Do its words become captions?
+    Captioned(Who, bool),
     Leave(Who),
     /// Everyone has left.
     Close(u32),
