@@ -39,8 +39,8 @@ pub struct Row {
     pub system_dropped: u64,
     /// From a client's stamp to the kernel of another.
     pub latency_us: Percentiles,
-    /// From the kernel's receive timestamp to the send call, of every datagram; upper edges of buckets. Of systems that
-    /// measure it.
+    /// From the kernel's receive timestamp to the send call, of every forwarded packet; upper edges of buckets. Of systems
+    /// that measure it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub inside_us: Option<Percentiles>,
     pub rss_mb: f64,

@@ -77,6 +77,8 @@ pub struct Engine {
     written: VecDeque<Slot>,
     /// Sessions that have datagrams to send.
     sending: VecDeque<Slot>,
+    /// Forwarded packets among what is to be sent.
+    left: u32,
     /// What driven sessions reported and nobody has handled yet.
     pending: VecDeque<(Slot, SessionEvent)>,
     /// Sessions that panicked while they were written to.
@@ -109,6 +111,7 @@ impl Engine {
             next_epoch: 0,
             written: VecDeque::new(),
             sending: VecDeque::new(),
+            left: 0,
             pending: VecDeque::new(),
             failed: Vec::new(),
             events: VecDeque::new(),
@@ -225,6 +228,11 @@ impl Engine {
         None
     }
 
+    /// Forwarded packets among what [`Engine::poll_transmit`] has given since this was asked last.
+    pub(crate) fn take_left(&mut self) -> u32 {
+        std::mem::take(&mut self.left)
+    }
+
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
         self.events.pop_front()
     }
@@ -292,6 +300,7 @@ impl Engine {
             self.failed.push(slot);
             return;
         }
+        self.left += session.take_left();
         self.timers.schedule(session.deadline(), slot);
         while let Some(event) = session.next_event() {
             self.pending.push_back((slot, event));

@@ -57,9 +57,9 @@ pub(crate) struct MediaMetrics {
     events_dropped_total: IntCounter,
     /// Datagrams that the kernel did not take.
     send_failures_total: IntCounter,
-    /// Seconds from the arrival of a datagram in the kernel until what it caused was handed back to the kernel, for every
-    /// datagram that left. Of several that arrived together the oldest counts. What the congestion control holds back
-    /// leaves later.
+    /// Seconds from the arrival of a datagram in the kernel until a packet that it caused was handed back to the kernel, for
+    /// every packet that was forwarded. Of datagrams that came together the oldest counts; what came over TCP alone does not.
+    /// What the congestion control holds back leaves later.
     pub(crate) forward_delay_seconds: Histogram,
     /// Open sessions.
     sessions: IntGauge,
@@ -170,7 +170,7 @@ impl MediaMetrics {
 fn forward_delay(registry: &Registry) -> Result<Histogram, prometheus::Error> {
     let options = HistogramOpts::new(
         "auscult_media_forward_delay_seconds",
-        "Seconds from a datagram's arrival in the kernel until what it caused was handed back, for each that left.",
+        "Seconds from a packet's arrival in the kernel until it was handed back, for each that was forwarded.",
     );
     let histogram = Histogram::with_opts(options.buckets(DELAYS.to_vec()))?;
     registry.register(Box::new(histogram.clone()))?;

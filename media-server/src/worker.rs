@@ -83,10 +83,9 @@ impl Worker {
             let stopped = self.wait(wake).await;
             let now = clock();
             self.engine.handle_timeout(now);
-            self.send_all();
+            self.send_all(&delays);
             while self.engine.flush(now) {
-                let sent = self.send_all();
-                self.measure(sent, &delays);
+                self.send_all(&delays);
             }
             self.ports.udp.oldest_arrival = None;
             self.report();
@@ -181,11 +180,8 @@ impl Worker {
         self.engine.handle_datagram(clock(), Protocol::Tcp, frame.remote, frame.local, &frame.packet);
     }
 
-    /// How many datagrams that were.
-    fn send_all(&mut self) -> u32 {
-        let mut sent = 0;
+    fn send_all(&mut self, delays: &LocalHistogram) {
         while let Some(transmit) = self.engine.poll_transmit() {
-            sent += 1;
             match transmit.proto {
                 Protocol::Udp => {
                     self.ports.udp.send(transmit.source.ip(), transmit.destination, &transmit.contents);
@@ -194,15 +190,17 @@ impl Worker {
             }
         }
         self.ports.udp.flush();
-        sent
+        self.measure(delays);
     }
 
-    /// These have left for one participant: how long after the first datagram that may have caused them?
-    fn measure(&self, sent: u32, delays: &LocalHistogram) {
-        let Some(arrived) = self.ports.udp.oldest_arrival else { return };
-        let delay = kernel_clock().saturating_sub(arrived).as_secs_f64();
-        for _ in 0..sent {
-            delays.observe(delay);
+    /// Packets have been forwarded: how long after the first datagram that may have caused them?
+    fn measure(&mut self, delays: &LocalHistogram) {
+        let left = self.engine.take_left();
+        if let Some(arrived) = self.ports.udp.oldest_arrival.filter(|_| left > 0) {
+            let delay = kernel_clock().saturating_sub(arrived).as_secs_f64();
+            for _ in 0..left {
+                delays.observe(delay);
+            }
         }
     }
 

@@ -38,11 +38,13 @@ fn or_default<T: Copy>(values: &[T]) -> Vec<Option<T>> {
 
 /// The median row of every system. They take turns, so that whatever else the machine does hits all of them.
 async fn repeated(arguments: &Arguments, scenario: Scenario, profile: Option<Profile>) -> Result<Vec<Row>> {
-    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); arguments.system.len()];
     let run = |kind| Run { kind, scenario, profile, seconds: arguments.seconds };
     if arguments.speakers > 0 {
-        return Ok(captioned::compare(arguments, run(Kind::Auscult)).await?.into());
+        let rows = captioned::compare(arguments, run(Kind::Auscult)).await?;
+        println!("{}", serde_json::to_string(&rows)?);
+        return Ok(rows.into());
     }
+    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); arguments.system.len()];
     for _ in 0..arguments.repeat {
         for (kind, rows) in arguments.system.iter().zip(&mut rows) {
             let run = run(*kind);

@@ -73,7 +73,7 @@ pub struct Arguments {
     #[arg(long)]
     pub find_limit: bool,
     /// Speakers beside the calls of Auscult, in turn without and with captions of what they say.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, conflicts_with_all = ["find_limit", "junk", "system"])]
     pub speakers: usize,
     /// Of the phases between participants.
     #[arg(long, default_value_t = 1)]

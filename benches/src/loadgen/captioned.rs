@@ -2,6 +2,7 @@
 //!
 //! Within one run the speakers are captioned in turn, since two runs of the same differ by more than what is looked for.
 #![expect(clippy::disallowed_methods, reason = "a program that measures reads the clock")]
+#![expect(clippy::print_stdout, reason = "for who runs the command-line tool")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ const SPEAKERS: u32 = 1_000_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Finals are so late: the pipeline's ladder allows no partial captions any more.
 const BEHIND_SECONDS: f64 = 4.0;
+/// And at the end of a turn still so late.
+const STILL_BEHIND_SECONDS: f64 = 2.0;
 /// That step of the ladder.
 const SATURATED: f64 = 3.0;
 
@@ -35,11 +38,16 @@ struct Turn {
     not_sent: f64,
     gap_seconds: f64,
     level: f64,
-    cpu: f64,
+    /// Processor seconds of the media server, and of the generator.
+    cpu: [f64; 2],
+    /// Datagrams that found the media server's sockets full.
+    dropped: u64,
+    rss_mb: f64,
     seconds: f64,
 }
 
-/// Two rows, without and with captions; `arguments.repeat` turns of each. What is lost is lost in all of them.
+/// Two rows, without and with captions; `arguments.repeat` turns of each. What was lost was lost in the whole run, turns of
+/// both kinds and what lies between them.
 pub async fn compare(arguments: &Arguments, run: Run) -> Result<[Row; 2]> {
     let system = Arc::new(start(run.kind, run.scenario, arguments, true).await?);
     let plan = Plan {
@@ -121,17 +129,25 @@ async fn caption(
 async fn turn(run: &Run, system: &System, calls: &mut Fleet, captioned: bool) -> Result<Turn> {
     let (metrics, usage, began) = (system.metrics().await?, Usages::now(system)?, Instant::now());
     calls.signal_for(Duration::from_secs_f64(run.seconds)).await?;
-    let (now, cpu) = (system.metrics().await?, Usages::now(system)?.system.cpu_since(&usage.system));
+    let (now, used) = (system.metrics().await?, Usages::now(system)?);
     let grown = |name: &str| value(&now, name) - value(&metrics, name);
     let level = value(&now, "auscult_captions_degradation_level");
-    ensure!(level >= SATURATED || !captioned, "the captions caught up while it was measured");
+    let late = value(&now, "auscult_captions_lag_seconds");
+    let behind = level >= SATURATED && late >= STILL_BEHIND_SECONDS;
+    ensure!(behind || !captioned, "the captions caught up while it was measured: finals are {late} s late");
+    let forwarded = grown("auscult_media_packets_forwarded_total");
+    ensure!(forwarded > 0.0, "nothing was forwarded");
+    let inside = Delays::read(&now).since(&Delays::read(&metrics));
+    println!("captioned {captioned}: p99 {:.0} us inside, finals {late:.1} s late", inside.quantile(0.99));
     Ok(Turn {
-        inside: Delays::read(&now).since(&Delays::read(&metrics)),
-        forwarded: grown("auscult_media_packets_forwarded_total"),
+        inside,
+        forwarded,
         not_sent: grown("auscult_media_send_failures_total"),
         gap_seconds: grown("auscult_captions_audio_seconds_total{outcome=\"gap\"}"),
         level,
-        cpu,
+        cpu: [used.system.cpu_since(&usage.system), used.generator.cpu_since(&usage.generator)],
+        dropped: used.system.dropped - usage.system.dropped,
+        rss_mb: used.system.rss_mb,
         seconds: began.elapsed().as_secs_f64(),
     })
 }
@@ -159,17 +175,23 @@ fn row(
     for turn in &turns {
         inside.add(&turn.inside);
     }
-    let seconds = sum(|turn| turn.seconds);
+    let (seconds, forwarded) = (sum(|turn| turn.seconds), sum(|turn| turn.forwarded));
+    let cpu = sum(|turn| turn.cpu[0]);
     Row {
         scenario: run.scenario.name.to_owned(),
         system: run.kind.name().to_owned(),
         rooms: run.scenario.rooms(),
         participants: run.scenario.participants(),
-        forwarded_pps: (sum(|turn| turn.forwarded) / seconds).round(),
+        forwarded_pps: (forwarded / seconds).round(),
         lost: outcome.tally.lost,
         duplicated: outcome.tally.duplicated,
-        cpu_percent: round(sum(|turn| turn.cpu) / seconds * 100.0),
+        broken_switches: outcome.tally.broken_switches,
+        cpu_us_per_packet: round(cpu * 1e6 / forwarded),
+        cpu_percent: round(cpu / seconds * 100.0),
+        generator_cpu_percent: round(sum(|turn| turn.cpu[1]) / seconds * 100.0),
+        system_dropped: turns.iter().map(|turn| turn.dropped).sum(),
         latency_us: outcome.latencies.percentiles(),
+        rss_mb: turns.last().map_or(0.0, |turn| round(turn.rss_mb)),
         inside_us: inside.percentiles(),
         captions: Some(Captions {
             captioned: moved.is_some(),
@@ -193,7 +215,17 @@ mod tests {
         let bucket = "auscult_media_forward_delay_seconds_bucket{le=\"";
         let text = format!("{bucket}0.0001\"}} {fast}\n{bucket}0.001\"}} {all}\n{bucket}+Inf\"}} {all}\n");
         let inside = Delays::read(&text);
-        Turn { inside, forwarded: 0.0, not_sent: 0.0, gap_seconds: 0.0, level: 0.0, cpu: 0.0, seconds: 1.0 }
+        Turn {
+            inside,
+            forwarded: 0.0,
+            not_sent: 0.0,
+            gap_seconds: 0.0,
+            level: 0.0,
+            cpu: [0.0; 2],
+            dropped: 0,
+            rss_mb: 0.0,
+            seconds: 1.0,
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! `driver.rs` is the loop of one thread: it owns a UDP socket (`port.rs`) and whole rooms of participants
 //! (`participant.rs`), each with one or two peer connections (`peer.rs`). Payloads say who sent which packet and when
 //! (`stamp.rs`); `ledger.rs` checks every one that arrives. Over a bad network (`link.rs`), `voice.rs` and `picture.rs`
-//! say what people had of it (`quality.rs`). `system/` speaks with the system under test,
-//! `process.rs` reads what it cost.
+//! say what people had of it (`quality.rs`). `captioned.rs` compares calls without and with captions. `system/` speaks with
+//! the system under test, `process.rs` reads what it cost.
 
 pub mod arguments;
 pub mod captioned;

@@ -27,8 +27,10 @@ const STARVED: Duration = Duration::from_secs(3);
 pub(super) struct Downlink {
     /// Bit/s, of the congestion controller, averaged over the last seconds.
     pub(super) smoothed: Option<u64>,
-    /// Its latest figure, or what a growing queue tells if that is less, bit/s, while packets queue on the way.
+    /// Its latest figure, bit/s, while packets queue on the way.
     congested: Option<u64>,
+    /// What a growing queue tells, bit/s.
+    carried: Option<u64>,
     pub(super) queue: Queue,
     /// While no picture is wanted: the estimate from when one was, bit/s. What follows is made from sound alone, says
     /// little about what the way carries, and on a busy computer falls below what any picture needs.
@@ -44,6 +46,7 @@ impl Default for Downlink {
         Self {
             smoothed: None,
             congested: None,
+            carried: None,
             queue: Queue::default(),
             set_aside: Some(INITIAL_ESTIMATE),
             scarcity: Scarcity::default(),
@@ -54,20 +57,26 @@ impl Default for Downlink {
 }
 
 impl Downlink {
-    /// Bit/s that the way carries. The average says so best where losses and jitter make the latest figure jump up and
-    /// down, but it follows a way that has become narrow up to a second late.
+    /// Bit/s that the way carries, as far as is known.
     fn estimate(&self) -> Option<u64> {
+        self.controllers().map(|estimate| estimate.min(self.carried.unwrap_or(u64::MAX)))
+    }
+
+    /// Bit/s that the controller says. The average says best what the way carries where losses and jitter make the latest
+    /// figure jump up and down, but it follows a way that has become narrow up to a second late.
+    fn controllers(&self) -> Option<u64> {
         let congested = self.congested.unwrap_or(u64::MAX);
         self.smoothed.map(|smoothed| smoothed.min(congested))
     }
 
-    /// Takes in the controller's latest figure, bit/s, and the latest round trip. True: the way is known to carry less.
-    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration) -> bool {
+    /// Takes in the controller's latest figure, bit/s, the latest round trip, and how long packets wait on the way back. True:
+    /// the way is known to carry less.
+    pub(super) fn observe(&mut self, now: Instant, latest: u64, rtt: Duration, back: Duration) -> bool {
         let before = self.estimate();
-        self.congested = match self.queue.observe(now, rtt) {
-            Waiting::No => None,
-            Waiting::Long => Some(latest),
-            Waiting::Longer { carried } => Some(latest.min(carried)),
+        (self.congested, self.carried) = match self.queue.observe(now, rtt, back) {
+            Waiting::No => (None, None),
+            Waiting::Long => (Some(latest), None),
+            Waiting::Longer { carried } => (Some(latest), Some(carried)),
         };
         self.estimate() < before
     }
@@ -146,12 +155,12 @@ impl Session {
 
     /// Pictures begin, again too, with what the way carried when it last carried some.
     fn keep_estimate(&mut self, pictures_wanted: bool) {
-        let Some(estimate) = self.downlink.estimate() else { return };
+        let Some(estimate) = self.downlink.controllers() else { return };
         if !pictures_wanted {
             self.downlink.set_aside.get_or_insert(estimate);
         } else if let Some(earlier) = self.downlink.set_aside.take().filter(|earlier| *earlier > estimate) {
             self.downlink.smoothed = Some(earlier);
-            self.downlink.congested = None;
+            (self.downlink.congested, self.downlink.carried) = (None, None);
             self.rtc.bwe().reset(Bitrate::bps(earlier));
             self.drain();
         }
@@ -203,7 +212,7 @@ impl Session {
     /// Starts the estimator anew, which probes at once. After losses it may hold its value for long (20 s were seen) and
     /// does not probe meanwhile, though the network carries more again.
     fn look_for_more(&mut self, now: Instant, allocation: &Allocation) {
-        let Some(estimate) = self.downlink.estimate() else { return };
+        let Some(estimate) = self.downlink.controllers() else { return };
         if self.downlink.hunger.has_lasted(now, allocation.minimum > estimate) {
             self.rtc.bwe().reset(Bitrate::bps(estimate));
             self.drain();
@@ -211,7 +220,9 @@ impl Session {
     }
 
     fn tell_estimator(&mut self, allocation: &Allocation) {
-        let told = (allocation.minimum, allocation.desired);
+        // Padding would lengthen a queue that there is.
+        let minimum = if self.downlink.is_congested() { 0 } else { allocation.minimum };
+        let told = (minimum, allocation.desired);
         if std::mem::replace(&mut self.downlink.told, told) != told {
             self.rtc.bwe().set_bitrate(Bitrate::bps(told.0), Bitrate::bps(told.1));
             self.drain();
@@ -228,8 +239,8 @@ mod tests {
         let start = Instant::now();
         let mut downlink = Downlink { smoothed: Some(2_000_000), ..Downlink::default() };
         let mut after = |ms: u64, latest: u64, rtt: u64| {
-            let less =
-                downlink.observe(start + Duration::from_millis(ms), latest, Duration::from_millis(rtt));
+            let (now, rtt) = (start + Duration::from_millis(ms), Duration::from_millis(rtt));
+            let less = downlink.observe(now, latest, rtt, Duration::ZERO);
             (downlink.estimate().unwrap_or_default(), less)
         };
         assert_eq!(after(0, 600_000, 50), (2_000_000, false), "jitter and losses");
@@ -237,7 +248,7 @@ mod tests {
         assert_eq!(after(200, 600_000, 60), (2_000_000, false));
         assert_eq!(after(300, 900_000, 150), (900_000, true));
         assert_eq!(after(400, 800_000, 150), (800_000, true));
-        assert_eq!(after(500, 3_000_000, 150), (2_000_000, false));
+        assert_eq!(after(500, 3_000_000, 151), (2_000_000, false));
         assert_eq!(after(600, 600_000, 60), (2_000_000, false), "the queue has gone");
     }
 
@@ -245,10 +256,10 @@ mod tests {
     fn a_growing_queue_counts_before_the_controller_knows() {
         let start = Instant::now();
         let mut downlink = Downlink { smoothed: Some(2_000_000), ..Downlink::default() };
-        let less = [(0, 20), (100, 20), (200, 60), (300, 100)].map(|(ms, rtt)| {
+        let less = [(0, 20), (100, 21), (200, 60), (300, 100)].map(|(ms, rtt)| {
             downlink.queue.sent(20_000);
             let (now, rtt) = (start + Duration::from_millis(ms), Duration::from_millis(rtt));
-            downlink.observe(now, 3_000_000, rtt)
+            downlink.observe(now, 3_000_000, rtt, Duration::ZERO)
         });
         assert_eq!(less, [false, false, false, true]);
         assert!(downlink.estimate() < Some(2_000_000));

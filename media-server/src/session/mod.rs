@@ -17,6 +17,7 @@ mod quality;
 mod queue;
 mod repairs;
 mod selector;
+mod uplink;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -48,6 +49,7 @@ use numbers::TransportNumbers;
 use policer::Policer;
 use quality::QualityMeter;
 use repairs::Repairs;
+use uplink::Uplink;
 
 /// How often the congestion controller's latest figure is looked at.
 const STATS_INTERVAL: Duration = Duration::from_millis(100);
@@ -131,6 +133,7 @@ pub(crate) struct Session {
     ingress: Vec<Ingress>,
     policer: Policer,
     quality: QualityMeter,
+    uplink: Uplink,
     downlink: Downlink,
     /// The latest time that was given.
     now: Instant,
@@ -143,6 +146,8 @@ pub(crate) struct Session {
     pub(crate) written: bool,
     /// Packets that were written and have not left yet.
     queued: u32,
+    /// Packets that were written and have left since somebody asked.
+    left: u32,
     /// When a packet of a track came or left last.
     active: Instant,
     /// When a packet left last that nobody had written: padding of a probe, a retransmission.
@@ -204,6 +209,7 @@ impl Session {
             ingress: Vec::new(),
             policer: Policer::new(now),
             quality: QualityMeter::default(),
+            uplink: Uplink::default(),
             downlink: Downlink::default(),
             now,
             offered: Offered::default(),
@@ -213,6 +219,7 @@ impl Session {
             events: VecDeque::new(),
             written: false,
             queued: 0,
+            left: 0,
             active: now,
             padded: None,
             rtx_types: RtxTypes::default(),
@@ -234,7 +241,10 @@ impl Session {
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.written = false;
         self.now = now;
-        self.transmits.extend(std::iter::from_fn(|| self.doubles.pop_due(now + EARLY)));
+        while let Some(double) = self.doubles.pop_due(now + EARLY) {
+            self.downlink.queue.sent(double.contents.len());
+            self.transmits.push_back(double);
+        }
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
             self.input(Input::Timeout(at));
@@ -299,6 +309,11 @@ impl Session {
         self.transmits.pop_front()
     }
 
+    /// Packets that were written and have left since this was asked last.
+    pub(crate) fn take_left(&mut self) -> u32 {
+        std::mem::take(&mut self.left)
+    }
+
     fn drain(&mut self) {
         loop {
             match self.rtc.poll_output() {
@@ -328,6 +343,7 @@ impl Session {
         match departure {
             Departure::Written => {
                 self.active = self.now;
+                self.left += 1;
                 self.queued = self.queued.saturating_sub(1);
                 self.repairs.earn(bytes);
                 self.doubles.earn(bytes);
@@ -423,7 +439,7 @@ impl Session {
             Event::PeerStats(stats) => {
                 self.events.extend(self.quality.update(self.now, stats.rtt));
                 if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt)
-                    && self.downlink.observe(self.now, rate.as_u64(), rtt)
+                    && self.downlink.observe(self.now, rate.as_u64(), rtt, self.uplink.waited())
                 {
                     self.events.push_back(SessionEvent::EstimateChanged);
                 }
@@ -463,6 +479,9 @@ impl Session {
             return None;
         }
         let stream = u64::from(self.epoch) << 32 | u64::from(*ssrc);
+        if source == Source::Microphone {
+            self.uplink.arrived(stream, packet.time.numer(), packet.timestamp);
+        }
         Some(Incoming { source, stream, layer, params, packet: packet.into() })
     }
 }
