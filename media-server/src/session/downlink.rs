@@ -86,6 +86,11 @@ impl Downlink {
         self.congested.is_some()
     }
 
+    /// Bit/s, of what a better picture needs. Padding would lengthen a queue that there is.
+    fn padded_up_to(&self, minimum: u64) -> u64 {
+        if self.is_congested() { 0 } else { minimum }
+    }
+
     /// Padding shall show whether a better picture fits.
     pub(super) fn wants_more(&self) -> bool {
         self.told.0 > 0
@@ -220,9 +225,7 @@ impl Session {
     }
 
     fn tell_estimator(&mut self, allocation: &Allocation) {
-        // Padding would lengthen a queue that there is.
-        let minimum = if self.downlink.is_congested() { 0 } else { allocation.minimum };
-        let told = (minimum, allocation.desired);
+        let told = (self.downlink.padded_up_to(allocation.minimum), allocation.desired);
         if std::mem::replace(&mut self.downlink.told, told) != told {
             self.rtc.bwe().set_bitrate(Bitrate::bps(told.0), Bitrate::bps(told.1));
             self.drain();
@@ -241,6 +244,7 @@ mod tests {
         let mut after = |ms: u64, latest: u64, rtt: u64| {
             let (now, rtt) = (start + Duration::from_millis(ms), Duration::from_millis(rtt));
             let less = downlink.observe(now, latest, rtt, Duration::ZERO);
+            assert_eq!(downlink.padded_up_to(7) == 0, downlink.is_congested());
             (downlink.estimate().unwrap_or_default(), less)
         };
         assert_eq!(after(0, 600_000, 50), (2_000_000, false), "jitter and losses");

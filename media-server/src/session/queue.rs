@@ -219,6 +219,12 @@ mod tests {
     fn a_queue_on_the_way_back_says_nothing_about_the_way_there() {
         let back = [20, 21, 20, 21, 50, 80, 110].map(|rtt| (1_500_000, rtt, rtt - 20));
         assert_eq!(waiting(&back), [Waiting::No; 7]);
+        let stands_there = [(20, 0), (21, 0), (110, 0), (111, 0), (110, 0), (150, 40), (190, 80)];
+        let short_there = [(20, 0), (21, 0), (100, 80), (101, 80), (100, 80), (120, 80), (141, 80)];
+        for ways in [stands_there, short_there] {
+            let told = waiting(&ways.map(|(rtt, back)| (1_500_000, rtt, back)));
+            assert_eq!((told[6], told.iter().find_map(carried)), (Waiting::Long, None), "{ways:?}");
+        }
         // A third more of the time is spent on the way back, and a third of what is left on the way there.
         let both = [(20, 0), (21, 0), (20, 0), (21, 0), (76, 33), (131, 67), (186, 100), (241, 133)];
         let both = both.map(|(rtt, back)| (1_500_000, rtt, back));
