@@ -50,14 +50,7 @@ struct Turn {
 /// both kinds and what lies between them.
 pub async fn compare(arguments: &Arguments, run: Run) -> Result<[Row; 2]> {
     let system = Arc::new(start(run.kind, run.scenario, arguments, true).await?);
-    let plan = Plan {
-        scenario: run.scenario,
-        profile: run.profile,
-        server: arguments.server,
-        threads: arguments.threads,
-        first: (0, 0),
-        seed: arguments.seed,
-    };
+    let plan = run.plan(arguments);
     let mut calls = Fleet::launch(plan, Arc::clone(&system))?;
     calls.until_ready().await?;
     let mut speakers = speak(arguments, plan, &system).await?;

@@ -28,21 +28,26 @@ pub struct Run {
     pub seconds: f64,
 }
 
+impl Run {
+    pub(super) fn plan(&self, arguments: &Arguments) -> Plan {
+        Plan {
+            scenario: self.scenario,
+            profile: self.profile,
+            server: arguments.server,
+            threads: arguments.threads,
+            first: (0, 0),
+            seed: arguments.seed,
+        }
+    }
+}
+
 pub async fn measure(arguments: &Arguments, run: Run) -> Result<Row> {
     let stepped = run.profile.is_some_and(|profile| profile.rates.is_some());
     ensure!(!stepped || run.seconds >= 3.0 * STEP.as_secs_f64(), "three steps take {:?}", 3 * STEP);
-    let Run { scenario, profile, .. } = run;
+    let scenario = run.scenario;
     let system = Arc::new(start(run.kind, scenario, arguments, false).await?);
     let empty = Usage::of(system.pid())?;
-    let plan = Plan {
-        scenario,
-        profile,
-        server: arguments.server,
-        threads: arguments.threads,
-        first: (0, 0),
-        seed: arguments.seed,
-    };
-    let mut fleet = Fleet::launch(plan, Arc::clone(&system))?;
+    let mut fleet = Fleet::launch(run.plan(arguments), Arc::clone(&system))?;
     match scenario.arrivals {
         Arrivals::Standing { .. } => fleet.until_ready().await?,
         Arrivals::Turnover { life, .. } => fleet.signal_for(life + Duration::from_secs(1)).await?,
