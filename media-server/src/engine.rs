@@ -78,7 +78,7 @@ pub struct Engine {
     /// Sessions that have datagrams to send.
     sending: VecDeque<Slot>,
     /// Forwarded packets among what is to be sent.
-    left: u32,
+    departed: u32,
     /// What driven sessions reported and nobody has handled yet.
     pending: VecDeque<(Slot, SessionEvent)>,
     /// Sessions that panicked while they were written to.
@@ -111,7 +111,7 @@ impl Engine {
             next_epoch: 0,
             written: VecDeque::new(),
             sending: VecDeque::new(),
-            left: 0,
+            departed: 0,
             pending: VecDeque::new(),
             failed: Vec::new(),
             events: VecDeque::new(),
@@ -229,8 +229,8 @@ impl Engine {
     }
 
     /// Forwarded packets among what [`Engine::poll_transmit`] has given since this was asked last.
-    pub(crate) fn take_left(&mut self) -> u32 {
-        std::mem::take(&mut self.left)
+    pub(crate) fn take_departed(&mut self) -> u32 {
+        std::mem::take(&mut self.departed)
     }
 
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
@@ -300,7 +300,7 @@ impl Engine {
             self.failed.push(slot);
             return;
         }
-        self.left += session.take_left();
+        self.departed += session.take_departed();
         self.timers.schedule(session.deadline(), slot);
         while let Some(event) = session.next_event() {
             self.pending.push_back((slot, event));

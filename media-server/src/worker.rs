@@ -195,10 +195,10 @@ impl Worker {
 
     /// Packets have been forwarded: how long after the first datagram that may have caused them?
     fn measure(&mut self, delays: &LocalHistogram) {
-        let left = self.engine.take_left();
-        if let Some(arrived) = self.ports.udp.oldest_arrival.filter(|_| left > 0) {
+        let departed = self.engine.take_departed();
+        if let Some(arrived) = self.ports.udp.oldest_arrival.filter(|_| departed > 0) {
             let delay = kernel_clock().saturating_sub(arrived).as_secs_f64();
-            for _ in 0..left {
+            for _ in 0..departed {
                 delays.observe(delay);
             }
         }

@@ -147,7 +147,7 @@ pub(crate) struct Session {
     /// Packets that were written and have not left yet.
     queued: u32,
     /// Packets that were written and have left since somebody asked.
-    left: u32,
+    departed: u32,
     /// When a packet of a track came or left last.
     active: Instant,
     /// When a packet left last that nobody had written: padding of a probe, a retransmission.
@@ -219,7 +219,7 @@ impl Session {
             events: VecDeque::new(),
             written: false,
             queued: 0,
-            left: 0,
+            departed: 0,
             active: now,
             padded: None,
             rtx_types: RtxTypes::default(),
@@ -310,8 +310,8 @@ impl Session {
     }
 
     /// Packets that were written and have left since this was asked last.
-    pub(crate) fn take_left(&mut self) -> u32 {
-        std::mem::take(&mut self.left)
+    pub(crate) fn take_departed(&mut self) -> u32 {
+        std::mem::take(&mut self.departed)
     }
 
     fn drain(&mut self) {
@@ -343,7 +343,7 @@ impl Session {
         match departure {
             Departure::Written => {
                 self.active = self.now;
-                self.left += 1;
+                self.departed += 1;
                 self.queued = self.queued.saturating_sub(1);
                 self.repairs.earn(bytes);
                 self.doubles.earn(bytes);
