@@ -1,9 +1,10 @@
-/** The audit trail as the administrator reads it, and as anybody can check it. */
+/** What the administrator searches: accounts, and the audit trail, which anybody can check. */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Download, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { admin } from "../src/locales/en/admin";
 import { trail } from "../src/locales/en/trail";
 import { button, type Clinic, field, judge, openClinic, proveIdentity } from "./support/clinic";
 import { downloadedBy } from "./support/download";
@@ -23,6 +24,21 @@ beforeAll(async () => {
   await doctor.api("POST", `/patients/${user.id}/break-glass`, { reason: "Found unconscious at home." });
 });
 afterAll(() => clinic?.close());
+
+it("a name that is typed faster than a slow computer draws loses no letter", async () => {
+  const { server, ruth } = clinic;
+  const devtools = await ruth.page.context().newCDPSession(ruth.page);
+  await ruth.page.goto(`${server.url}/admin/users`);
+  const box = field(ruth.page, admin.usersSearch);
+  await box.focus();
+  await devtools.send("Emulation.setCPUThrottlingRate", { rate: 10 });
+  const typed = "nobody of this name".split("").map((key) => devtools.send("Input.dispatchKeyEvent", { type: "keyDown", text: key, key }));
+  await Promise.all(typed);
+  await ruth.page.getByText(admin.usersEmptyTitle).waitFor();
+  expect(await box.inputValue()).toBe("nobody of this name");
+  expect(new URL(ruth.page.url()).searchParams.get("q")).toBe("nobody of this name");
+  await devtools.detach();
+});
 
 it("the trail is narrowed by what was done, by whom, to whose data and how it ended", async () => {
   const { server, ruth, maya, jonas } = clinic;

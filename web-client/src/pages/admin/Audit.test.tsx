@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
@@ -45,6 +45,20 @@ describe("Audit", () => {
     expect(await screen.findByText(t.trail.noCheckpoint, { exact: false })).toBeInTheDocument();
     expect(screen.getByTestId("audit-sentence")).toHaveTextContent("Everything by Dr. Lee");
     expect(window.location.search).toContain(`actor=${LEE}`);
+  });
+
+  it("keeps both of two changes that come before the page is drawn anew", async () => {
+    const body = { items: [ENTRY], next: null, size: 2, checkpoint: null };
+    server.answer(`${LIST}?action=transcript.read`, { body });
+    server.answer(`${LIST}?actor=${LEE}`, { body });
+    renderPage(<Audit />, "/admin/audit?period=all&action=transcript.read");
+    const row = await screen.findByTestId("audit-row");
+    act(() => {
+      fireEvent.click(within(row).getByRole("button", { name: t.trail.onlyBy("Dr. Lee") }));
+      fireEvent.change(screen.getByLabelText(t.trail.action), { target: { value: "" } });
+    });
+    expect(screen.getByTestId("audit-sentence")).toHaveTextContent("Everything by Dr. Lee");
+    expect(window.location.search).toBe(`?period=all&actor=${LEE}`);
   });
 
   it("shows whom it is narrowed to by name, chosen from the list or standing in the address, and lets go of them", async () => {

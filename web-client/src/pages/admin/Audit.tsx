@@ -1,15 +1,14 @@
 import { Download, SearchX } from "lucide-react";
 import { useState } from "react";
-import { useSearchParams } from "react-router";
 
 import type { AuditPageView, AuditView } from "../../api/schema";
 import { useAudit, useAuditExport } from "../../features/admin/audit";
-import { type AuditFilter, filterOf, queryOf, sentenceOf } from "../../features/admin/auditFilter";
+import { filterOf, queryOf, sentenceOf } from "../../features/admin/auditFilter";
 import { AuditFilters } from "../../features/admin/AuditFilters";
 import { AuditRow } from "../../features/admin/AuditRow";
 import { usePersonName } from "../../features/admin/users";
 import { codeOf } from "../../lib/errors";
-import { useNow, usePageTitle } from "../../lib/hooks";
+import { useAddressValues, useNow, usePageTitle } from "../../lib/hooks";
 import { locale, t } from "../../lib/i18n";
 import { saveFile } from "../../lib/save";
 import { clockTime, day } from "../../lib/time";
@@ -26,20 +25,11 @@ const HOUR_MS = 60 * 60_000;
 /** Filters as one sentence, a proof for every signed entry, export of what is shown. */
 export function Audit() {
   usePageTitle(t.trail.title);
-  const [search, setSearch] = useSearchParams();
-  const filter = filterOf(search);
+  const { values, set, reset } = useAddressValues();
+  const filter = filterOf(values);
   // "In the last 7 days" counts from the full hour, so that the pages of one answer fit together.
   const query = queryOf(filter, Math.floor(useNow(60_000) / HOUR_MS) * HOUR_MS);
   const audit = useAudit(query);
-  const set = (name: keyof AuditFilter, value: string) =>
-    setSearch(
-      (before) => {
-        if (value === "") before.delete(name);
-        else before.set(name, value);
-        return before;
-      },
-      { replace: true },
-    );
   const entries = audit.data?.pages.flatMap((page) => page.items) ?? [];
   const seen = useNamesOf(entries);
   const actor = usePersonName(filter.actor, seen.get(filter.actor), audit.isSuccess);
@@ -60,7 +50,7 @@ export function Audit() {
           names={{ actor, patient }}
           onPerson={choose}
           onChange={set}
-          onReset={() => setSearch({}, { replace: true })}
+          onReset={reset}
         />
       </div>
       <Loaded query={audit} loading={<SkeletonList label={t.trail.loading} />}>

@@ -1,10 +1,10 @@
 import { ChevronRight, SearchX, UserPlus } from "lucide-react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 
 import type { AdminUserView } from "../../api/schema";
 import { UserStatePill } from "../../features/admin/UserPills";
 import { useUsers } from "../../features/admin/users";
-import { useNow, usePageTitle, useSettled } from "../../lib/hooks";
+import { useAddressValues, useNow, usePageTitle, useSettled } from "../../lib/hooks";
 import { t } from "../../lib/i18n";
 import { day } from "../../lib/time";
 import { Avatar } from "../../ui/Avatar";
@@ -23,19 +23,10 @@ const STATES = ["active", "pending", "unverified", "deactivated"] as const;
 /** Every account; what is searched for stands in the address, so that it can be kept and shared. */
 export function Users() {
   usePageTitle(t.admin.usersTitle);
-  const [search, setSearch] = useSearchParams();
-  const q = search.get("q") ?? "";
-  const filter = { q: useSettled(q.trim()), role: search.get("role") ?? "", state: search.get("state") ?? "" };
+  const { values, set } = useAddressValues();
+  const q = values.get("q") ?? "";
+  const filter = { q: useSettled(q.trim()), role: values.get("role") ?? "", state: values.get("state") ?? "" };
   const users = useUsers(filter);
-  const set = (name: string, value: string) =>
-    setSearch(
-      (before) => {
-        if (value === "") before.delete(name);
-        else before.set(name, value);
-        return before;
-      },
-      { replace: true },
-    );
   return (
     <div className="flex flex-col gap-6">
       <PageHead
