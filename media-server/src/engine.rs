@@ -164,7 +164,7 @@ impl Engine {
             return;
         }
         let Input::Receive(_, receive) = input else { return };
-        self.drive(slot, |session| session.receive(now, receive));
+        self.drive(slot, |session| session.receive(now, datagram, receive));
         self.settle(now);
     }
 
@@ -199,11 +199,10 @@ impl Engine {
     }
 
     /// Lets the packets of one session go that were written since its last flush; false when none is left.
-    pub fn flush(&mut self, now: Instant) -> bool {
+    pub fn flush(&mut self) -> bool {
         while let Some(slot) = self.written.pop_front() {
             if self.session(slot).is_some_and(|session| session.written) {
-                self.drive(slot, |session| session.timeout(now));
-                self.settle(now);
+                self.drive(slot, |session| session.written = false);
                 return true;
             }
         }

@@ -84,7 +84,7 @@ impl Worker {
             let now = clock();
             self.engine.handle_timeout(now);
             self.send_all(&delays);
-            while self.engine.flush(now) {
+            while self.engine.flush() {
                 self.send_all(&delays);
             }
             self.ports.udp.oldest_arrival = None;

@@ -31,7 +31,7 @@ fn many_quiet_sessions_are_looked_after_in_common_rounds() {
     while now < start + Duration::from_secs(1) {
         now = sim.engine.deadline().max(now);
         sim.engine.handle_timeout(now);
-        while sim.engine.flush(now) {}
+        while sim.engine.flush() {}
         while sim.engine.poll_transmit().is_some() {}
         wakes += 1;
     }

@@ -103,6 +103,21 @@ fn a_viewer_with_room_to_spare_gets_the_best_layer_and_decodes_everything_on_the
     assert!(best - packets[0].at < Duration::from_secs(5), "{:?}", best - packets[0].at);
 }
 
+/// The more packets a frame has, the more often one of them is missing.
+#[test]
+fn a_viewer_whose_way_loses_packets_is_shown_fewer_of_them_until_it_loses_none() {
+    let mut sim = broadcast(2);
+    sim.talk(Duration::from_secs(6));
+    assert_eq!((last_layer(&sim, 1), last_layer(&sim, 2)), (HIGH, HIGH));
+    sim.bad_network = Some(1);
+    sim.network.loss_percent = 5;
+    sim.talk(Duration::from_secs(8));
+    assert_eq!((last_layer(&sim, 1), last_layer(&sim, 2)), (MIDDLE, HIGH));
+    sim.network.loss_percent = 0;
+    sim.talk(Duration::from_secs(40));
+    assert_eq!(last_layer(&sim, 1), HIGH);
+}
+
 #[test]
 fn every_viewer_gets_what_its_tile_can_use() {
     let mut sim = broadcast(3);
@@ -133,7 +148,7 @@ fn a_hidden_tile_gets_no_picture_but_all_the_sound_and_comes_back_with_a_keyfram
     assert_sees_at_once(&mut sim, 1);
 }
 
-/// Sound alone lets the estimate fall without a reason, as it does on a busy computer: here the way is narrow meanwhile.
+/// The way is narrow meanwhile, and wide again.
 #[test]
 fn a_page_that_was_hidden_sees_at_once_whatever_became_of_the_estimate() {
     let mut sim = broadcast(1);

@@ -150,8 +150,8 @@ fn feedback_about_very_many_packets_is_taken_in_slowly() {
     assert_eq!(sim.engine.counters().sessions, 3);
 }
 
-/// Found by fuzzing: str0m 0.25 adds beyond 64 bits at the first one, which a build with overflow checks turns into a panic,
-/// and panics in every build at the second, whose deltas have other sizes than its chunks say.
+/// Found by fuzzing when str0m took such feedback in: it added beyond 64 bits at the first one, and panicked at the second, whose
+/// deltas have other sizes than its chunks say.
 #[test]
 fn feedback_that_makes_no_sense_is_its_senders_affair() {
     // Transport-wide feedback about one packet, number 65 535, when a few hundred have been sent.
@@ -160,7 +160,7 @@ fn feedback_that_makes_no_sense_is_its_senders_affair() {
     deltas.extend([[0xf4; 5].as_slice(), &[0xff; 3], &[0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0]].concat());
     deltas.extend([0xb7, 0x71, 0x30, 0xf8, 0x39, 0x38, 0, 0, 0x16, 0, 0, 0x15, 0, 0x40, 0, 0, 0, 0, 0, 0xcd]);
     deltas.extend([0xf4; 3]);
-    for (entries, panics) in [(never_sent, u64::from(cfg!(debug_assertions))), (deltas, 1)] {
+    for entries in [never_sent, deltas] {
         let mut sim = Sim::call();
         let address = sim.peers[1].address;
         let request = feedback(&mut sim, 205, 15, &entries);
@@ -168,7 +168,7 @@ fn feedback_that_makes_no_sense_is_its_senders_affair() {
         sim.peers[2].arrived.clear();
         sim.talk(Duration::from_secs(1));
         let counters = sim.engine.counters();
-        assert_eq!((counters.session_panics, counters.sessions), (panics, 3 - panics), "those of the others");
+        assert_eq!((counters.session_panics, counters.sessions), (0, 3));
         assert!(sim.peers[2].numbers(sim.peers[0].track(Source::Camera)).len() > 100, "the call goes on");
     }
 }

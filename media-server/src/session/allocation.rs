@@ -75,14 +75,14 @@ impl Demand {
     }
 }
 
-/// What to send, and what to tell the estimator; bit/s.
+/// What to send, and what to look for; bit/s.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Allocation {
     /// In the order of the demands.
     pub(crate) layers: Vec<Option<Layer>>,
     /// What is worth probing for.
     pub(crate) desired: u64,
-    /// Padding up to here finds out whether the next step fits; 0 when nothing more is wanted.
+    /// What the next step needs; 0 when nothing more is wanted.
     pub(crate) minimum: u64,
     /// The lowest layers of what is shown already do not fit.
     pub(crate) scarce: bool,

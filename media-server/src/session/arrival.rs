@@ -68,9 +68,11 @@ impl Session {
     }
 
     /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: Receive<'_>) {
+    pub(crate) fn receive(&mut self, now: Instant, datagram: &[u8], parsed: Receive<'_>) {
         self.now = now;
-        self.input(Input::Receive(now, datagram));
+        if !is_secured(datagram) || !is_report(datagram) || self.hear(now, datagram) {
+            self.input(Input::Receive(now, parsed));
+        }
     }
 
     pub(super) fn input(&mut self, input: Input<'_>) {

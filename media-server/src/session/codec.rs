@@ -9,6 +9,53 @@ const H264_SPS: u8 = 7;
 const H264_STAP_A: u8 = 24;
 const H264_FU_A: u8 = 28;
 
+/// What of a VP8 payload descriptor continues over a switch (RFC 7741 §4.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Vp8Numbers {
+    pub(crate) picture_id: u16,
+    pub(crate) tl0_pic_idx: u8,
+    pub(crate) key_idx: u8,
+}
+
+const PICTURE_ID_LONG: u8 = 0x80;
+const KEY_IDX: u8 = 0x1f;
+
+impl Vp8Numbers {
+    /// Writes them into the descriptor that `payload` begins with, where it has room for them.
+    pub(crate) fn apply(self, payload: &mut [u8]) {
+        let [first, extended, ..] = *payload else { return };
+        if first & 0x80 == 0 {
+            return;
+        }
+        let mut at = 2;
+        if extended & 0x80 != 0 {
+            let Some(field) = payload.get_mut(at..) else { return };
+            let [high, low] = self.picture_id.to_be_bytes();
+            match field {
+                [long, second, ..] if *long & PICTURE_ID_LONG != 0 => {
+                    (*long, *second) = (PICTURE_ID_LONG | high, low);
+                    at += 2;
+                }
+                [short, ..] if self.picture_id < u16::from(PICTURE_ID_LONG) => {
+                    *short = low;
+                    at += 1;
+                }
+                _ => return,
+            }
+        }
+        if extended & 0x40 != 0 {
+            let Some(field) = payload.get_mut(at) else { return };
+            *field = self.tl0_pic_idx;
+            at += 1;
+        }
+        if extended & 0x10 != 0
+            && let Some(field) = payload.get_mut(at)
+        {
+            *field = *field & !KEY_IDX | self.key_idx & KEY_IDX;
+        }
+    }
+}
+
 /// A packet as routing sees it.
 pub(crate) enum Frame {
     /// Every packet can be decoded on its own.
@@ -83,6 +130,32 @@ fn h264_starts_keyframe(payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vp8_numbers_are_written_where_the_descriptor_has_room_for_them() {
+        let numbers = Vp8Numbers { picture_id: 0x1234, tl0_pic_idx: 0x56, key_idx: 0x1f };
+        let short = Vp8Numbers { picture_id: 0x34, ..numbers };
+        for (numbers, payload, expected) in [
+            (numbers, &[0x90, 0xe0, 0x80, 1, 2, 0x20, 7][..], &[0x90, 0xe0, 0x92, 0x34, 0x56, 0x20, 7][..]),
+            (numbers, &[0x90, 0xf0, 0x80, 1, 2, 0x60, 7], &[0x90, 0xf0, 0x92, 0x34, 0x56, 0x7f, 7]),
+            (short, &[0x90, 0xc0, 1, 2, 7], &[0x90, 0xc0, 0x34, 0x56, 7]),
+            (numbers, &[0x90, 0xc0, 1, 2, 7], &[0x90, 0xc0, 1, 2, 7]),
+            (numbers, &[0x90, 0x50, 2, 0xe1, 7], &[0x90, 0x50, 0x56, 0xff, 7]),
+            (numbers, &[0x10, 0xe0, 0x80, 1], &[0x10, 0xe0, 0x80, 1]),
+            (numbers, &[0x90, 0xe0], &[0x90, 0xe0]),
+            (numbers, &[0x90], &[0x90]),
+        ] {
+            let mut written = payload.to_vec();
+            numbers.apply(&mut written);
+            assert_eq!(written, expected, "{payload:x?}");
+            let (Ok(before), Ok(after)) = (Vp8Descriptor::parse(payload), Vp8Descriptor::parse(&written))
+            else {
+                continue;
+            };
+            let renewed = |was: Option<u16>, is: Option<u16>| is == was || is == Some(numbers.picture_id);
+            assert!(renewed(before.picture_id(), after.picture_id()), "{payload:x?}, as str0m reads it");
+        }
+    }
 
     #[test]
     fn h264_keyframes_are_found_in_every_packetisation() {

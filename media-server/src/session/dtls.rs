@@ -2,6 +2,7 @@
 //! configuration. str0m's own provider tries all algorithms out again for each session, which costs a join more than the
 //! handshake does.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
 };
+use zeroize::Zeroizing;
+
+use crate::egress::Agreed;
 
 /// A lost message of ours is repeated after this long, and after twice as long each further time. ICE has proved the way, so
 /// that the second of RFC 6347 §4.2.4.1 would only keep people waiting on bad networks; browsers begin with 50 ms.
@@ -80,6 +84,16 @@ impl DtlsProvider for SharedConfig {
 
 struct Instance(Dtls);
 
+thread_local! {
+    /// str0m keeps what DTLS agreed on to itself. Whoever drives an `Rtc` finds it here afterwards.
+    static AGREED: RefCell<Option<Agreed>> = const { RefCell::new(None) };
+}
+
+/// What the handshake that ended last on this thread has agreed on; once.
+pub(super) fn take_agreed() -> Option<Agreed> {
+    AGREED.with_borrow_mut(Option::take)
+}
+
 impl fmt::Debug for Instance {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Instance")
@@ -88,7 +102,13 @@ impl fmt::Debug for Instance {
 
 impl DtlsInstance for Instance {
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        let active = self.0.is_active();
+        let output = self.0.poll_output(buffer);
+        if let DtlsOutput::KeyingMaterial(material, profile) = &output {
+            let material = Zeroizing::new(material.as_ref().to_vec());
+            AGREED.set(Some(Agreed { profile: *profile, material, active }));
+        }
+        output
     }
 
     fn set_active(&mut self, active: bool) {

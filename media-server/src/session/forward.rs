@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::{RedDecoder, RtpWrite};
+use str0m::rtp::RedDecoder;
 
 use super::selector::{Admission, Selector};
 use super::{Frame, Incoming, Session, is_red};
 use crate::TrackId;
+use crate::egress::{self, Outgoing};
 use crate::room::layers::Layer;
 use crate::room::rewrite::Rewriter;
 
@@ -18,6 +19,8 @@ struct PayloadMapping {
     stream: u64,
     incoming: Pt,
     outgoing: Pt,
+    /// As what it is sent again.
+    repaired: Option<Pt>,
     /// The subscriber did not negotiate RED: send the primary block alone.
     strip_red: bool,
 }
@@ -34,6 +37,7 @@ pub(crate) struct Forward {
     pub(super) open: bool,
     /// Packets of the present track that were written.
     pub(crate) sent: u64,
+    pub(super) stream: Option<Outgoing>,
     rewriter: Rewriter,
     selector: Selector,
     mapping: Option<PayloadMapping>,
@@ -61,6 +65,7 @@ impl Forward {
             request,
             open: false,
             sent: 0,
+            stream: None,
             rewriter: Rewriter::new(clock_rate, random),
             selector: Selector::default(),
             mapping: None,
@@ -141,7 +146,7 @@ impl Session {
     }
 
     /// Writes a packet of another participant's track to this participant's m-line `mid`. It leaves at the next
-    /// `timeout`, so that the packets of one receive batch are paced and sent together.
+    /// flush, so that the packets of one receive batch are sent together.
     pub(crate) fn forward(
         &mut self,
         now: Instant,
@@ -177,30 +182,33 @@ impl Session {
             packet.payload.clone()
         };
         let rewritten = forward.rewriter.rewrite(now, incoming.stream, packet.numbers, frame.vp8());
-        let Some((numbers, patch)) = rewritten else {
+        let Some((numbers, vp8)) = rewritten else {
             return Forwarded::Dropped;
         };
-        let mut write = RtpWrite::new(
-            mapping.outgoing,
-            numbers.sequence.into(),
-            numbers.timestamp,
-            packet.arrived,
+        let Some(stream) = &mut forward.stream else { return Forwarded::Dropped };
+        let extensions = &packet.extensions;
+        let voice = u8::from(extensions.voice_activity.unwrap_or_default()) << 7;
+        let outgoing = egress::Packet {
+            payload_type: *mapping.outgoing,
+            repaired_as: mapping.repaired.map(|pt| *pt),
+            marker: packet.marker,
+            numbers,
+            level: extensions.audio_level.map(|level| voice | level.unsigned_abs() & 0x7f),
+            orientation: extensions.video_orientation.map(|orientation| orientation as u8),
             payload,
-        )
-        .marker(packet.marker)
-        .ext_vals(packet.extensions.clone())
-        .nackable(frame.needs_keyframe_first());
-        if let Some(patch) = patch {
-            write = write.vp8_patch(patch);
-        }
-        match self.rtc.direct_api().stream_tx_by_mid(mid, None) {
-            Some(stream) => stream.write_rtp(write),
-            None => return Forwarded::Dropped,
-        }
+            vp8,
+        };
+        let Some(transmit) = self.egress.send(now, stream, outgoing, packet.arrived) else {
+            return Forwarded::Dropped;
+        };
+        let bytes = transmit.contents.len();
+        self.repairs.earn(bytes);
+        self.doubles.earn(bytes);
         forward.sent += 1;
         self.written = true;
-        self.queued += 1;
-        self.drain();
+        self.departed += 1;
+        self.active = now;
+        self.transmits.push_back(transmit);
         Forwarded::Sent
     }
 }
@@ -216,5 +224,6 @@ fn map_payload_type(subscriber: &str0m::Rtc, incoming: &Incoming) -> Option<Payl
         (true, None) => (params.pt(), true),
         (false, _) => (params.pt(), false),
     };
-    Some(PayloadMapping { stream: incoming.stream, incoming: pt, outgoing, strip_red })
+    let repaired = params.resend();
+    Some(PayloadMapping { stream: incoming.stream, incoming: pt, outgoing, repaired, strip_red })
 }

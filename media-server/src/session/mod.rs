@@ -4,7 +4,6 @@
 mod allocation;
 mod arrival;
 mod codec;
-mod departure;
 mod doubles;
 mod downlink;
 mod dtls;
@@ -14,61 +13,53 @@ mod numbers;
 mod packet;
 mod policer;
 mod quality;
-mod queue;
 mod repairs;
+mod reports;
 mod selector;
-mod uplink;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::net::Transmit;
 use str0m::rtp::{RtpPacket, Ssrc};
-use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, PacerReason, Reason, Rtc};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reason, Rtc};
 
 pub(crate) use allocation::Demand;
+use allocation::Scarcity;
 pub(crate) use arrival::Refused;
-pub(crate) use codec::{Frame, is_red};
+pub(crate) use codec::{Frame, Vp8Numbers, is_red};
 pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
 pub(crate) use packet::{Incoming, Packet};
 
 use crate::demux::Slot;
+use crate::egress::Egress;
 use crate::grant::Grant;
 use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
-use departure::{Departure, RtxTypes};
 use doubles::Doubles;
-use downlink::{Downlink, INITIAL_ESTIMATE};
 use negotiation::offered::{Offered, known_extensions};
 use numbers::TransportNumbers;
 use policer::Policer;
 use quality::QualityMeter;
 use repairs::Repairs;
-use uplink::Uplink;
 
-/// How often the congestion controller's latest figure is looked at.
-const STATS_INTERVAL: Duration = Duration::from_millis(100);
+/// How often losses are looked at, and which way ICE has chosen: who only receives makes str0m send little that would tell.
+const STATS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is due so soon is done at once: no timer of ours is finer, and packets that leave together cost less.
 const EARLY: Duration = Duration::from_micros(200);
 /// A session that always has something due must not hold up the others.
 const TIMEOUTS_PER_CALL: usize = 128;
-/// Reports, retransmission requests and the pacer's books of all sessions of a worker are looked after together this
-/// often, instead of waking the thread for each.
-const HOUSEKEEPING: Duration = Duration::from_millis(5);
-/// The pacer's books alone, with nothing to send, are closed this often; the next packet closes them anyway. What str0m
-/// has due later hides behind them, so that requests for lost packets may be this much later.
-const BOOKS: Duration = Duration::from_millis(20);
+/// Reports and retransmission requests of all sessions of a worker are looked after together this often, instead of waking
+/// the thread for each.
+const HOUSEKEEPING: Duration = Duration::from_millis(20);
 /// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often.
 const SILENT_ROUND: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_millis(250);
-/// While the estimator probes, the pacer's clock is kept to the point for this long after each packet of its own.
-const PROBING: Duration = Duration::from_millis(50);
 
 /// What a session needs to know about the node it runs on.
 pub(crate) struct SessionConfig {
@@ -133,32 +124,26 @@ pub(crate) struct Session {
     ingress: Vec<Ingress>,
     policer: Policer,
     quality: QualityMeter,
-    uplink: Uplink,
-    downlink: Downlink,
+    scarcity: Scarcity,
+    egress: Egress,
+    /// The latest that was reported.
+    round_trip: Option<Duration>,
     /// The latest time that was given.
     now: Instant,
     offered: Offered,
     numbers: TransportNumbers,
-    deadline: Instant,
+    /// When str0m wants to be asked next.
+    due: Instant,
     transmits: VecDeque<Transmit>,
     events: VecDeque<SessionEvent>,
-    /// Packets were written since the last timeout input; str0m sends them at the next one.
+    /// Packets were written since the last flush.
     pub(crate) written: bool,
-    /// Packets that were written and have not left yet.
-    queued: u32,
-    /// Packets that were written and have left since somebody asked.
+    /// Packets that were written since somebody asked.
     departed: u32,
     /// When a packet of a track came or left last.
     active: Instant,
-    /// When a packet left last that nobody had written: padding of a probe, a retransmission.
-    padded: Option<Instant>,
-    rtx_types: RtxTypes,
     repairs: Repairs,
     doubles: Doubles,
-    /// How much of what is sent may be repairs, as str0m was told.
-    repair_share: f32,
-    /// Too many repairs: pictures leave at the pacer's rate.
-    paced: bool,
 }
 
 impl Session {
@@ -180,7 +165,6 @@ impl Session {
             .enable_opus(true, true)
             .enable_vp8(true)
             .enable_h264(true)
-            .enable_bwe(Some(Bitrate::bps(INITIAL_ESTIMATE)))
             .set_stats_interval(Some(STATS_INTERVAL))
             .set_extension_map(known_extensions())
             .build(now);
@@ -209,24 +193,20 @@ impl Session {
             ingress: Vec::new(),
             policer: Policer::new(now),
             quality: QualityMeter::default(),
-            uplink: Uplink::default(),
-            downlink: Downlink::default(),
+            scarcity: Scarcity::default(),
+            egress: Egress::new(now),
+            round_trip: None,
             now,
             offered: Offered::default(),
             numbers: TransportNumbers::default(),
-            deadline: now,
+            due: now,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             written: false,
-            queued: 0,
             departed: 0,
             active: now,
-            padded: None,
-            rtx_types: RtxTypes::default(),
-            repair_share: Repairs::default().share(),
             repairs: Repairs::default(),
             doubles: Doubles::default(),
-            paced: false,
         };
         session.drain();
         session
@@ -237,23 +217,21 @@ impl Session {
         self.rtc.accepts(datagram)
     }
 
-    /// Until nothing more is due: str0m's pacer lets one packet go, then wants a microsecond to pass.
+    /// Until nothing more is due.
     pub(crate) fn timeout(&mut self, now: Instant) {
-        self.written = false;
         self.now = now;
         while let Some(double) = self.doubles.pop_due(now + EARLY) {
-            self.downlink.queue.sent(double.contents.len());
             self.transmits.push_back(double);
         }
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
             self.input(Input::Timeout(at));
-            self.follow_repairs();
-            if self.deadline > now + EARLY {
-                return;
+            if self.due > now + EARLY {
+                break;
             }
-            at = at.max(self.deadline);
+            at = at.max(self.due);
         }
+        self.look_after_streams(now);
     }
 
     /// Packets of this layer of its track have arrived since it was published.
@@ -270,6 +248,7 @@ impl Session {
         // A picture that does not change sends nothing, and whoever needs it shall not wait for a round of the silent.
         self.active = self.now;
         self.drain();
+        self.input(Input::Timeout(self.now));
     }
 
     fn ingress_of(&self, source: Source, layer: Layer) -> Option<Ssrc> {
@@ -298,7 +277,9 @@ impl Session {
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
+        let reports = self.egress.reports_due().map(|due| self.next_multiple(due, SILENT_ROUND));
+        let others = [reports, self.egress.padding_due(), self.doubles.due()];
+        others.into_iter().flatten().fold(self.due, Instant::min)
     }
 
     pub(crate) fn next_event(&mut self) -> Option<SessionEvent> {
@@ -315,16 +296,25 @@ impl Session {
     }
 
     fn drain(&mut self) {
+        // Of another session, if a panic ended it between its handshake and here.
+        drop(dtls::take_agreed());
+        self.drain_outputs();
+        if let Some(agreed) = dtls::take_agreed() {
+            self.egress.agree(&agreed);
+        }
+    }
+
+    fn drain_outputs(&mut self) {
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
-                    self.account(&transmit);
+                    self.egress.learn_route(&transmit);
+                    self.repeat_report(&transmit);
                     self.transmits.push_back(transmit);
                 }
                 Ok(Output::Event(event)) => self.on_event(event),
                 Ok(Output::Timeout(at)) => {
-                    let due = self.due(at);
-                    self.deadline = self.doubles.due().map_or(due, |double| due.min(double));
+                    self.due = self.due_at(at);
                     return;
                 }
                 Err(error) => {
@@ -336,51 +326,11 @@ impl Session {
         }
     }
 
-    fn account(&mut self, transmit: &Transmit) {
-        let bytes = transmit.contents.len();
-        self.downlink.queue.sent(bytes);
-        let departure = self.rtx_types.departure(&transmit.contents);
-        match departure {
-            Departure::Written => {
-                self.active = self.now;
-                self.departed += 1;
-                self.queued = self.queued.saturating_sub(1);
-                self.repairs.earn(bytes);
-                self.doubles.earn(bytes);
-            }
-            Departure::Repair | Departure::Padding => {
-                self.padded = Some(self.now);
-                self.repairs.spend(bytes);
-            }
-            Departure::Report | Departure::Filler | Departure::Other => {}
-        }
-        let helps = self.repairs.is_lossy() && !self.downlink.is_congested();
-        if helps && matches!(departure, Departure::Repair | Departure::Report) {
-            self.doubles.repeat(self.now, transmit);
-        }
-    }
-
-    /// When what str0m wants at `at` is done: to the point if a packet or a handshake waits for it, with the next
-    /// housekeeping otherwise.
-    fn due(&mut self, at: Instant) -> Instant {
-        let reason = self.rtc.last_timeout_reason();
-        let prompt = match reason {
-            // After every packet the pacer wants its books closed; with nothing left to send there is no hurry.
-            Reason::Pacer(PacerReason::Immediate) => self.queued > 0 || self.is_probing(),
-            Reason::Pacer(PacerReason::Handle) => {
-                self.queued = 0;
-                self.is_probing()
-            }
-            Reason::Pacer(PacerReason::Padding) => self.is_probing(),
-            Reason::Pacer(_) | Reason::DTLS | Reason::SendStream => true,
-            _ => false,
-        };
-        match reason {
-            _ if prompt => at,
+    /// When what str0m wants at `at` is done: to the point if a handshake waits for it, with the next housekeeping otherwise.
+    fn due_at(&self, at: Instant) -> Instant {
+        match self.rtc.last_timeout_reason() {
+            Reason::DTLS => at,
             _ if self.is_silent() => self.next_multiple(at, SILENT_ROUND),
-            Reason::Pacer(PacerReason::Immediate | PacerReason::Padding) | Reason::Stats => {
-                self.next_multiple(at, BOOKS)
-            }
             _ => self.next_multiple(at, HOUSEKEEPING),
         }
     }
@@ -392,16 +342,8 @@ impl Session {
         self.config.started + interval * u32::try_from(turn).unwrap_or(u32::MAX)
     }
 
-    /// Padding finds out whether the way carries more: a probe's of its own, or what fills up to the minimum that a
-    /// better picture would need.
-    fn is_probing(&self) -> bool {
-        self.downlink.wants_more()
-            || self.padded.is_some_and(|at| self.now.saturating_duration_since(at) < PROBING)
-    }
-
     fn is_silent(&self) -> bool {
         matches!(self.connection, Connection::Up)
-            && !self.is_probing()
             && self.now.saturating_duration_since(self.active) >= SILENCE
     }
 
@@ -427,24 +369,12 @@ impl Session {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.events.push_back(SessionEvent::Disconnected);
             }
-            Event::KeyframeRequest(request) => {
-                self.events.push_back(SessionEvent::KeyframeRequested(request.mid));
-            }
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.downlink.smoothed = Some(estimate.as_u64());
-                self.events.push_back(SessionEvent::EstimateChanged);
-            }
             Event::MediaIngressStats(stats) => self.quality.ingress(stats.loss),
-            Event::MediaEgressStats(stats) => self.quality.egress(stats.loss),
             Event::PeerStats(stats) => {
-                self.events.extend(self.quality.update(self.now, stats.rtt));
-                if let Some((rate, rtt)) = stats.bwe_tx.zip(stats.rtt)
-                    && self.downlink.observe(self.now, rate.as_u64(), rtt, self.uplink.waited())
-                {
-                    self.events.push_back(SessionEvent::EstimateChanged);
+                if let Some(pair) = stats.selected_candidate_pair {
+                    self.egress.route(pair.protocol, pair.local.addr, pair.remote.addr);
                 }
-                let lost = stats.egress_loss_fraction.unwrap_or(0.0);
-                self.repairs.observe(self.now, lost, self.downlink.is_congested());
+                self.events.extend(self.quality.update(self.now, self.round_trip));
             }
             _ => {}
         }
@@ -479,9 +409,6 @@ impl Session {
             return None;
         }
         let stream = u64::from(self.epoch) << 32 | u64::from(*ssrc);
-        if source == Source::Microphone {
-            self.uplink.arrived(stream, packet.time.numer(), packet.timestamp);
-        }
         Some(Incoming { source, stream, layer, params, packet: packet.into() })
     }
 }

@@ -6,12 +6,13 @@ pub(super) mod offered;
 use std::time::Instant;
 
 use str0m::change::SdpOffer;
+use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
 
 use self::offer::{OfferedLine, offered_lines};
-use super::departure::RtxTypes;
 use super::{Forward, Session};
 use crate::demux::Demux;
+use crate::egress::{ExtensionIds, Outgoing};
 use crate::{Answer, MediaError, Negotiation, Source, Subscription};
 
 impl Session {
@@ -32,9 +33,9 @@ impl Session {
         self.drain();
         let answer = answer.map_err(|error| MediaError::Sdp(error.to_string()))?.to_sdp_string();
         let answer = self.restore_credentials(answer, demux, random);
-        self.rtx_types = RtxTypes::of(&self.rtc);
         self.publish(negotiation);
         self.update_forwards(negotiation.request, &subscriptions, random);
+        let answer = self.with_our_streams(&answer, random);
         self.timeout(now);
         Ok(Answer(answer))
     }
@@ -112,6 +113,35 @@ impl Session {
             .replace(&invented.pass, &self.credentials.pass)
     }
 
+    /// str0m announces streams of its own for what it would send; what is forwarded leaves under other numbers, since no key
+    /// may see two packets of one sender with the same number.
+    fn with_our_streams(&mut self, answer: &str, random: &mut impl FnMut(&mut [u8; 28])) -> String {
+        let mut renamed = Vec::new();
+        for forward in &mut self.forwards {
+            let Some(media) = self.rtc.media(forward.mid) else { continue };
+            let (ids, name) = (ExtensionIds::of(media.remote_extmap()), media.cname().to_owned());
+            let taken = media.remote_pts();
+            let mut repaired = self.rtc.codec_config().iter().filter(|params| taken.contains(&params.pt()));
+            let padded_as = repaired.find_map(PayloadParams::resend);
+            let mut api = self.rtc.direct_api();
+            let Some(theirs) = api.stream_tx_by_mid(forward.mid, None) else { continue };
+            let (ssrc, rtx) = (*theirs.ssrc(), theirs.rtx().map(|rtx| *rtx));
+            let stream = forward.stream.get_or_insert_with(|| {
+                let mut bytes = [0; 28];
+                random(&mut bytes);
+                let first = u16::from_be_bytes([bytes[0], bytes[1]]);
+                Outgoing::new(forward.mid, name, forward.kind, !ssrc, rtx.map(|rtx| !rtx), first)
+            });
+            stream.ids = ids;
+            stream.pad_as(padded_as.map(|pt| *pt));
+            renamed.push((ssrc.to_string(), stream.ssrc.to_string()));
+            renamed
+                .extend(rtx.zip(stream.rtx()).map(|(theirs, ours)| (theirs.to_string(), ours.to_string())));
+        }
+        self.drain();
+        answer.split_inclusive('\n').map(|line| with_renamed(line, &renamed)).collect()
+    }
+
     fn update_forwards(
         &mut self,
         request: u32,
@@ -133,11 +163,22 @@ impl Session {
             random(&mut bytes);
             let random = u16::from_be_bytes([bytes[0], bytes[1]]);
             self.forwards.push(Forward::new(*mid, kind, subscription.track, request, random));
-            if !kind.is_audio() {
-                self.begin_picture(*mid);
-            }
         }
     }
+}
+
+/// A line about streams (RFC 5576 §4.1, §4.2) with others' SSRCs; any other line as it is.
+fn with_renamed(line: &str, renamed: &[(String, String)]) -> String {
+    if !line.starts_with("a=ssrc:") && !line.starts_with("a=ssrc-group:") {
+        return line.to_owned();
+    }
+    let ours = |word: &str| renamed.iter().find(|(theirs, _)| theirs == word).map(|(_, ours)| ours.clone());
+    let words = line.split_inclusive([':', ' ', '\r', '\n']);
+    let replaced = words.map(|word| {
+        let bare = word.trim_end_matches([':', ' ', '\r', '\n']);
+        ours(bare).map_or_else(|| word.to_owned(), |ours| word.replace(bare, &ours))
+    });
+    replaced.collect()
 }
 
 fn media_kind(source: Source) -> MediaKind {
@@ -170,4 +211,20 @@ fn check_subscriptions<'a>(
         wanted.push((mid, line));
     }
     Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_renamed_where_an_answer_tells_of_streams_and_nowhere_else() {
+        let renamed = [("12".to_owned(), "99".to_owned()), ("123".to_owned(), "88".to_owned())];
+        let line = |line| with_renamed(line, &renamed);
+        assert_eq!(line("a=ssrc:12 cname:12 x\r\n"), "a=ssrc:99 cname:99 x\r\n");
+        assert_eq!(line("a=ssrc-group:FID 12 123\r\n"), "a=ssrc-group:FID 99 88\r\n");
+        assert_eq!(line("a=ssrc:1234 msid:a 123\r\n"), "a=ssrc:1234 msid:a 88\r\n");
+        assert_eq!(line("a=mid:12\r\n"), "a=mid:12\r\n");
+        assert_eq!(line("a=ice-pwd:12\r\n"), "a=ice-pwd:12\r\n");
+    }
 }

@@ -288,7 +288,7 @@ impl Sim {
 
     /// Puts everything that anybody wants to send on its way.
     fn collect(&mut self) {
-        while self.engine.flush(self.now) {}
+        while self.engine.flush() {}
         while let Some(event) = self.engine.poll_event() {
             self.events.push(event);
         }
