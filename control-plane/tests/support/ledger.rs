@@ -45,7 +45,7 @@ impl Patient {
         let (status, view) = self.send(origin, Some(body), "consultations").await?;
         if status == 409 {
             // One that was written but not acknowledged before the last kill: whole, and it can be cancelled.
-            let (_, list) = self.send(origin, None, "consultations").await?;
+            let (_, list) = self.when_it_writes_again(origin, "consultations").await?;
             let open = list.as_array().unwrap().iter().find(|one| one["state"] == "requested").unwrap();
             let (id, reason) = (open["id"].as_str().unwrap(), open["reason"].as_str().unwrap());
             assert!(reason.starts_with("reason "), "half a record: {reason}");
@@ -62,11 +62,11 @@ impl Patient {
     }
 
     /// Asks again while it is answered 503.
-    pub(crate) async fn when_it_writes_again(&self, origin: &str, path: &str) -> (u16, Value) {
+    pub(crate) async fn when_it_writes_again(&self, origin: &str, path: &str) -> Option<(u16, Value)> {
         for _ in 0..500 {
-            let answer = self.send(origin, None, path).await.unwrap();
+            let answer = self.send(origin, None, path).await?;
             if answer.0 != 503 {
-                return answer;
+                return Some(answer);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -77,7 +77,8 @@ impl Patient {
     pub(crate) async fn check(&self, origin: &str, from: usize) {
         for (id, reason, cancelled) in &self.ledger[from..] {
             // The first write that found room may have filled the last page before the disk had any.
-            let (status, view) = self.when_it_writes_again(origin, &format!("consultations/{id}")).await;
+            let (status, view) =
+                self.when_it_writes_again(origin, &format!("consultations/{id}")).await.unwrap();
             assert_eq!((status, view["reason"].as_str()), (200, Some(reason.as_str())), "{id} is lost");
             assert!(!cancelled || view["state"] == "cancelled", "the cancellation of {id} is lost");
         }
