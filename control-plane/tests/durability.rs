@@ -138,7 +138,7 @@ async fn a_full_disk_refuses_writes_in_clear_words_and_loses_nothing() {
     assert!(message.contains("the disk is full") && message.contains("nothing was changed"), "{message}");
     std::fs::remove_file(&full).unwrap();
     // What is open from before the disk was full counts as one that was asked for.
-    let (_, list) = patient.when_it_writes_again(&server.origin, "consultations").await.unwrap();
+    let (_, list) = patient.send_until_taken(&server.origin, None, "consultations").await.unwrap();
     assert!(!list.as_array().unwrap().is_empty());
     patient.check(&server.origin, 0).await;
     if let Some((id, ..)) = patient.ledger.iter().find(|(_, _, cancelled)| !cancelled) {
@@ -166,7 +166,7 @@ async fn fail_and_mend(failure: Failure) -> String {
         ask_until(patient, &server.origin, 503).await;
     }
     cluster.mend();
-    let (status, list) = patient.when_it_writes_again(&server.origin, "consultations").await.unwrap();
+    let (status, list) = patient.send_until_taken(&server.origin, None, "consultations").await.unwrap();
     assert_eq!(status, 200, "{list}");
     let reasons = list.as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap());
     assert!(reasons.into_iter().all(|reason| reason.starts_with("reason ")), "half a record: {list}");

@@ -42,10 +42,10 @@ impl Patient {
         self.asked += 1;
         let reason = format!("reason {} of {}", self.asked, &self.browser.csrf[..8]);
         let body = json!({"reason": reason, "specialty": ""});
-        let (status, view) = self.send(origin, Some(body), "consultations").await?;
+        let (status, view) = self.send_until_taken(origin, Some(body), "consultations").await?;
         if status == 409 {
             // One that was written but not acknowledged before the last kill: whole, and it can be cancelled.
-            let (_, list) = self.when_it_writes_again(origin, "consultations").await?;
+            let (_, list) = self.send_until_taken(origin, None, "consultations").await?;
             let open = list.as_array().unwrap().iter().find(|one| one["state"] == "requested").unwrap();
             let (id, reason) = (open["id"].as_str().unwrap(), open["reason"].as_str().unwrap());
             assert!(reason.starts_with("reason "), "half a record: {reason}");
@@ -55,16 +55,23 @@ impl Patient {
             self.ledger.push((view["id"].as_str().unwrap().to_owned(), reason, false));
         }
         let id = self.ledger.last().unwrap().0.clone();
-        let (status, _) = self.send(origin, Some(json!({})), &format!("consultations/{id}/cancel")).await?;
-        assert_eq!(status, 200);
+        let path = format!("consultations/{id}/cancel");
+        let (status, view) = self.send_until_taken(origin, Some(json!({})), &path).await?;
+        assert_eq!(status, 200, "{view}");
         self.ledger.last_mut().unwrap().2 = true;
         Some(())
     }
 
-    /// Asks again while it is answered 503.
-    pub(crate) async fn when_it_writes_again(&self, origin: &str, path: &str) -> Option<(u16, Value)> {
+    /// Sends again while it is answered 503: the first write that found room on a disk that was full may have filled the last
+    /// page, before the disk had any. Reading is a write too, for the log.
+    pub(crate) async fn send_until_taken(
+        &self,
+        origin: &str,
+        post: Option<Value>,
+        path: &str,
+    ) -> Option<(u16, Value)> {
         for _ in 0..500 {
-            let answer = self.send(origin, None, path).await?;
+            let answer = self.send(origin, post.clone(), path).await?;
             if answer.0 != 503 {
                 return Some(answer);
             }
@@ -76,9 +83,8 @@ impl Patient {
     /// Every acknowledged write from entry `from` on is there.
     pub(crate) async fn check(&self, origin: &str, from: usize) {
         for (id, reason, cancelled) in &self.ledger[from..] {
-            // The first write that found room may have filled the last page before the disk had any.
             let (status, view) =
-                self.when_it_writes_again(origin, &format!("consultations/{id}")).await.unwrap();
+                self.send_until_taken(origin, None, &format!("consultations/{id}")).await.unwrap();
             assert_eq!((status, view["reason"].as_str()), (200, Some(reason.as_str())), "{id} is lost");
             assert!(!cancelled || view["state"] == "cancelled", "the cancellation of {id} is lost");
         }
