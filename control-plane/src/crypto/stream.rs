@@ -135,15 +135,12 @@ impl<R: Read> SealedReader<R> {
         self.opened = Zeroizing::new(std::mem::replace(&mut self.ahead, rest));
         let nonce = self.chunks.nonce(self.is_over).map_err(io::Error::other)?;
         let aad = Aad::from(&self.chunks.header);
-        let length = match self.chunks.key.open_in_place(nonce, aad, &mut self.opened) {
-            Ok(plain) => plain.len(),
-            Err(_) => 0,
-        };
-        if length + TAG != self.opened.len() {
+        let length = self.chunks.key.open_in_place(nonce, aad, &mut self.opened).map(|plain| plain.len());
+        let Ok(length) = length else {
             self.is_over = true;
             self.opened.clear();
             return Err(io::Error::new(io::ErrorKind::InvalidData, CryptoError::DoesNotOpen));
-        }
+        };
         self.opened.truncate(length);
         self.given = 0;
         Ok(())
@@ -239,6 +236,23 @@ mod tests {
         let other = other.finish().unwrap();
         let mixed = [&file[..HEADER.len() + CHUNK + TAG], &other[HEADER.len() + CHUNK + TAG..]].concat();
         assert!(opened(&mixed).is_err(), "of another file");
+    }
+
+    #[test]
+    fn an_end_that_nobody_sealed_is_no_end() {
+        for length in [0, CHUNK, 2 * CHUNK, 2 * CHUNK + 5] {
+            let file = sealed(&plain(length));
+            for whole in 0..=length / CHUNK {
+                let cut = &file[..HEADER.len() + whole * (CHUNK + TAG)];
+                for forged in [&[0; TAG][..], &[7; TAG - 1], &[7; TAG + 1]] {
+                    assert!(
+                        opened(&[cut, forged].concat()).is_err(),
+                        "{length}: {whole} and {}",
+                        forged.len()
+                    );
+                }
+            }
+        }
     }
 
     proptest! {
