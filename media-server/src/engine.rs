@@ -1,7 +1,7 @@
 //! The sans-I/O core of a worker: sessions, rooms and demux. Time and datagrams in, datagrams and events out.
 //!
 //! After any number of `handle_*` calls the caller calls [`Engine::flush`] until it says false and takes every
-//! [`Engine::poll_transmit`] each time, so that the first viewer need not wait for the last; then it takes every
+//! [`Engine::poll_departure`] each time, so that the first viewer need not wait for the last; then it takes every
 //! [`Engine::poll_event`] and sleeps until [`Engine::deadline`].
 
 mod hearing;
@@ -18,10 +18,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::Input;
-use str0m::net::{Protocol, Receive, Transmit};
+use str0m::net::{Protocol, Receive};
 
 use crate::command::MediaCommand;
 use crate::demux::{Demux, Remote, Route, Slot};
+use crate::egress::Departure;
 use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
@@ -202,32 +203,31 @@ impl Engine {
     pub fn flush(&mut self) -> bool {
         while let Some(slot) = self.written.pop_front() {
             if self.session(slot).is_some_and(|session| session.written) {
-                self.drive(slot, |session| session.written = false);
+                self.drive(slot, Session::flush);
                 return true;
             }
         }
         false
     }
 
-    /// Datagrams of one session come in a row, so that runs to one destination can leave together.
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        while let Some(slot) = self.sending.front().copied() {
-            let next = self.session_mut(slot).and_then(Session::next_transmit);
-            match next {
-                Some(transmit) => {
-                    if !self.config.ice_lite {
-                        self.demux.expect_check((transmit.proto, transmit.destination), slot);
-                    }
-                    self.counters.datagrams_sent += 1;
-                    return Some(transmit);
-                }
-                None => drop(self.sending.pop_front()),
-            }
+    /// What leaves next. Datagrams of one session come in a row; those of one that was written to wait for its flush, so that
+    /// all leave together.
+    pub fn poll_departure(&mut self) -> Option<Departure<'_>> {
+        while let Some(slot) = self.sending.front().copied()
+            && self.session(slot).is_none_or(|session| session.written || session.outbox.is_empty())
+        {
+            self.sending.pop_front();
         }
-        None
+        let slot = self.sending.front().copied()?;
+        let departure = self.sessions.get_mut(usize::from(slot))?.as_mut()?.outbox.next()?;
+        if !self.config.ice_lite {
+            self.demux.expect_check((departure.route.proto, departure.route.destination), slot);
+        }
+        self.counters.datagrams_sent += departure.datagrams().len() as u64;
+        Some(departure)
     }
 
-    /// Forwarded packets among what [`Engine::poll_transmit`] has given since this was asked last.
+    /// Forwarded packets among what [`Engine::poll_departure`] has given since this was asked last.
     pub(crate) fn take_departed(&mut self) -> u32 {
         std::mem::take(&mut self.departed)
     }
@@ -248,8 +248,10 @@ impl Engine {
 
     /// When `handle_timeout` is due next.
     #[must_use]
-    pub fn deadline(&self) -> Instant {
-        self.timers.next().map_or(self.next_tick, |at| at.min(self.next_tick))
+    pub fn deadline(&mut self) -> Instant {
+        let sessions = &self.sessions;
+        let of = |slot| sessions.get(usize::from(slot))?.as_ref().map(Session::deadline);
+        self.timers.next(of).map_or(self.next_tick, |at| at.min(self.next_tick))
     }
 
     pub fn handle_command(&mut self, now: Instant, command: MediaCommand) {
@@ -299,7 +301,9 @@ impl Engine {
             self.failed.push(slot);
             return;
         }
-        self.departed += session.take_departed();
+        if !session.written {
+            self.departed += session.take_departed();
+        }
         self.timers.schedule(session.deadline(), slot);
         while let Some(event) = session.next_event() {
             self.pending.push_back((slot, event));

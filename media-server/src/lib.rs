@@ -6,7 +6,7 @@
 //! finds the session in O(1) or drops the datagram before any cryptography. `session/` decrypts through str0m and drains;
 //! an RTP packet goes to `engine/routing.rs`, which writes it to the session of everyone who receives the track in this
 //! simulcast layer (`session/allocation.rs` chooses, `session/selector.rs` switches), with numbers rewritten by
-//! `room/rewrite.rs`; `egress/` encrypts it. At the end of the batch every written session is flushed once, and its
+//! `room/rewrite.rs`; `egress/` encrypts it into the session's outbox. At the end of the batch every written session is flushed once, and its
 //! datagrams leave in runs through `net/udp.rs`. All on one thread: a room lives on one worker, a worker owns one port.
 //!
 //! Packets of a microphone whose speaker has consented are also offered to [`transcription::Tap`], which never blocks.
@@ -37,6 +37,7 @@ pub use command::{
     Subscription, Tile,
 };
 pub use config::{MediaConfig, WhisperConfig};
+pub use egress::{Departure, Route};
 pub use error::MediaError;
 pub use grant::{Grant, ISSUER, JOIN_AUDIENCE, JoinClaims, JoinTokenVerifier, TokenError};
 pub use handle::MediaServer;

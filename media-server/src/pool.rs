@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mio::Waker;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::{MediaCommand, Reply};
 use crate::engine::{Engine, EngineConfig};
 use crate::metrics::MediaMetrics;
-use crate::net::local_addresses;
+use crate::net::{Ports, local_addresses};
 use crate::transcription::Tap;
-use crate::worker::{Ports, Worker};
+use crate::worker::Worker;
 use crate::{MediaConfig, MediaError, MediaEvent, RoomId};
 
 /// Commands waiting for one worker; full: the caller waits, the worker never does.
@@ -22,9 +23,25 @@ const COMMANDS: usize = 256;
 /// A worker that does not answer for this long is stuck or gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+#[derive(Clone)]
 struct WorkerHandle {
     commands: mpsc::Sender<MediaCommand>,
+    bell: Arc<Waker>,
     port: u16,
+}
+
+impl WorkerHandle {
+    async fn send(&self, command: MediaCommand) -> Result<(), MediaError> {
+        self.commands.send(command).await.map_err(|_| MediaError::WorkerGone)?;
+        self.ring();
+        Ok(())
+    }
+
+    fn ring(&self) {
+        if let Err(error) = self.bell.wake() {
+            tracing::error!(%error, "a media worker could not be woken");
+        }
+    }
 }
 
 pub(crate) struct WorkerPool {
@@ -54,18 +71,9 @@ impl WorkerPool {
             stop: CancellationToken::new(),
             threads: Mutex::new(Vec::new()),
         };
-        for index in 0..count {
-            let port = match config.first_port {
-                0 => 0,
-                first => first.checked_add(u16::from(index)).ok_or_else(|| {
-                    MediaError::Config("media.first_port + media.workers exceeds 65535".into())
-                })?,
-            };
-            let started = pool.start_worker(index, port, config, tap(), events.clone(), metrics.clone());
-            if let Err(error) = started {
-                pool.stop.cancel();
-                return Err(error);
-            }
+        let ports: Vec<Ports> = (0..count).map(|index| bind(index, config)).collect::<Result<_, _>>()?;
+        for (index, ports) in (0..).zip(ports) {
+            pool.start_worker(index, ports, config, tap(), events.clone(), metrics.clone())?;
         }
         Ok(pool)
     }
@@ -73,50 +81,32 @@ impl WorkerPool {
     fn start_worker(
         &mut self,
         index: u8,
-        port: u16,
+        ports: Ports,
         config: &MediaConfig,
         tap: Tap,
         events: mpsc::Sender<MediaEvent>,
         metrics: MediaMetrics,
     ) -> Result<(), MediaError> {
-        let address = SocketAddr::new(config.listen, port);
-        let bind_error = |source| MediaError::Bind { what: "media port", address, source };
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(bind_error)?;
+        let (bell, port) = (ports.bell(), ports.port);
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        let stop = self.stop.clone();
-        let config = config.clone();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let goes_first = config.workers <= processors;
-        let (bound, binding) = std::sync::mpsc::sync_channel(1);
+        let worker = Worker {
+            engine: engine(index, port, config, tap),
+            ports,
+            commands: receiver,
+            events,
+            metrics,
+            stop: self.stop.clone(),
+            rung: false,
+            events_dropped: 0,
+            goes_first: config.workers <= processors,
+        };
         let thread = std::thread::Builder::new()
             .name(format!("media-{index}"))
-            .spawn(move || {
-                runtime.block_on(async move {
-                    let ports = match Ports::bind(config.listen, port).await {
-                        Ok(ports) => ports,
-                        Err(error) => return drop(bound.send(Err(error))),
-                    };
-                    let bound_port = ports.port;
-                    let engine = engine(index, bound_port, &config, tap);
-                    drop(bound.send(Ok(bound_port)));
-                    let worker = Worker {
-                        ports,
-                        engine,
-                        commands: receiver,
-                        events,
-                        metrics,
-                        stop,
-                        events_dropped: 0,
-                        goes_first,
-                    };
-                    worker.run().await;
-                });
-            })
-            .map_err(bind_error)?;
-        let port = binding.recv().map_err(|_| MediaError::WorkerGone)?.map_err(bind_error)?;
+            .spawn(move || worker.run())
+            .map_err(|source| bind_error(config, port, source))?;
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-        self.workers.push(WorkerHandle { commands, port });
+        self.workers.push(WorkerHandle { commands, bell, port });
         Ok(())
     }
 
@@ -134,7 +124,7 @@ impl WorkerPool {
     ) -> Result<T, MediaError> {
         let worker = self.worker(room, place).ok_or(MediaError::NoSuchParticipant)?;
         let (reply, answer) = oneshot::channel();
-        worker.send(command(reply)).await.map_err(|_| MediaError::WorkerGone)?;
+        worker.send(command(reply)).await?;
         tokio::time::timeout(ANSWER_TIMEOUT, answer)
             .await
             .map_err(|_| MediaError::WorkerGone)?
@@ -153,7 +143,7 @@ impl WorkerPool {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
     }
 
-    fn worker(&self, room: RoomId, place: bool) -> Option<mpsc::Sender<MediaCommand>> {
+    fn worker(&self, room: RoomId, place: bool) -> Option<WorkerHandle> {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let index = match rooms.get(&room) {
             Some(index) => *index,
@@ -165,7 +155,7 @@ impl WorkerPool {
             }
             None => return None,
         };
-        self.workers.get(index).map(|worker| worker.commands.clone())
+        self.workers.get(index).cloned()
     }
 
     /// Every worker's thread is there to take commands.
@@ -173,9 +163,14 @@ impl WorkerPool {
         self.workers.iter().all(|worker| !worker.commands.is_closed())
     }
 
+    fn stop(&self) {
+        self.stop.cancel();
+        self.workers.iter().for_each(WorkerHandle::ring);
+    }
+
     /// Ends every session and joins every thread.
     pub(crate) async fn shutdown(&self) {
-        self.stop.cancel();
+        self.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
@@ -188,6 +183,27 @@ impl WorkerPool {
             tracing::error!("media workers could not be joined");
         }
     }
+}
+
+impl Drop for WorkerPool {
+    /// The threads sleep until somebody rings.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn bind(index: u8, config: &MediaConfig) -> Result<Ports, MediaError> {
+    let port = match config.first_port {
+        0 => 0,
+        first => first
+            .checked_add(u16::from(index))
+            .ok_or_else(|| MediaError::Config("media.first_port + media.workers exceeds 65535".into()))?,
+    };
+    Ports::bind(config.listen, port).map_err(|source| bind_error(config, port, source))
+}
+
+fn bind_error(config: &MediaConfig, port: u16, source: std::io::Error) -> MediaError {
+    MediaError::Bind { what: "media port", address: SocketAddr::new(config.listen, port), source }
 }
 
 fn engine(worker: u8, port: u16, config: &MediaConfig, tap: Tap) -> Engine {

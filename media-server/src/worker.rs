@@ -1,8 +1,8 @@
 //! The loop of one media thread: its port, its timers and its commands in; packets and events out. The only file that
 //! reads the clock for media.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus::local::LocalHistogram;
@@ -14,46 +14,23 @@ use crate::MediaEvent;
 use crate::command::MediaCommand;
 use crate::engine::Engine;
 use crate::metrics::{Counters, MediaMetrics};
-use crate::net::{TcpFrame, TcpPort, UdpPort};
+use crate::net::Ports;
 use crate::precedence::Precedence;
 
 /// Receive batches handled before the answers are sent: bounds the delay that a burst can add.
 const BATCHES_PER_WAKE: usize = 4;
-/// TCP frames handled after a command before the next one.
-const FRAMES_BETWEEN_COMMANDS: usize = 128;
 const METRICS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Both sockets of a worker, bound to one port number.
-pub(crate) struct Ports {
-    pub(crate) udp: UdpPort,
-    pub(crate) tcp: TcpPort,
-    pub(crate) port: u16,
-}
-
-impl Ports {
-    /// `port` 0 lets the system choose one that is free for both.
-    pub(crate) async fn bind(listen: IpAddr, port: u16) -> io::Result<Self> {
-        let mut attempts = if port == 0 { 10 } else { 1 };
-        loop {
-            attempts -= 1;
-            let udp = UdpPort::bind(SocketAddr::new(listen, port))?;
-            let chosen = udp.local_addr()?;
-            match TcpPort::bind(chosen).await {
-                Ok(tcp) => return Ok(Self { udp, tcp, port: chosen.port() }),
-                Err(error) if attempts == 0 => return Err(error),
-                Err(_) => {}
-            }
-        }
-    }
-}
 
 pub(crate) struct Worker {
     pub(crate) ports: Ports,
     pub(crate) engine: Engine,
+    /// Whoever sends one rings the bell of `ports` after it; so does who ends `stop`.
     pub(crate) commands: mpsc::Receiver<MediaCommand>,
     pub(crate) events: mpsc::Sender<MediaEvent>,
     pub(crate) metrics: MediaMetrics,
     pub(crate) stop: CancellationToken,
+    /// The bell has rung: commands may be waiting.
+    pub(crate) rung: bool,
     /// Events that nobody took in time.
     pub(crate) events_dropped: u64,
     /// There are no more workers than processors: each may go before the rest of the machine.
@@ -73,80 +50,59 @@ fn kernel_clock() -> Duration {
 
 impl Worker {
     /// Runs until stopped; open sessions end with it.
-    pub(crate) async fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let mut copied = Counters::default();
         let delays = self.metrics.forward_delay_seconds.local();
         let mut precedence = Precedence::claim(clock(), self.goes_first);
         let mut next_copy = clock() + METRICS_INTERVAL;
-        loop {
-            let wake = self.engine.deadline().min(next_copy);
-            let stopped = self.wait(wake).await;
+        while self.serve(next_copy) {
             let now = clock();
-            self.engine.handle_timeout(now);
-            self.send_all(&delays);
-            while self.engine.flush() {
-                self.send_all(&delays);
-            }
-            self.ports.udp.oldest_arrival = None;
-            self.report();
-            if now >= next_copy || stopped {
+            self.answer(now, &delays);
+            if now >= next_copy {
                 next_copy = now + METRICS_INTERVAL;
-                if !stopped {
-                    precedence.review(now);
-                }
-                let counters = Counters {
-                    workers_first: u64::from(precedence.is_first() && !stopped),
-                    send_failures: self.ports.udp.send_failures,
-                    events_dropped: self.events_dropped,
-                    ..self.engine.counters()
-                };
-                self.metrics.add(&copied, &counters);
+                precedence.review(now);
+                self.copy_metrics(&mut copied, precedence.is_first());
                 delays.flush();
-                copied = counters;
-            }
-            if stopped {
-                return;
             }
         }
+        self.answer(clock(), &delays);
+        self.copy_metrics(&mut copied, false);
+        delays.flush();
     }
 
-    /// Waits for the first of: datagrams, a TCP frame, a command, the deadline, the end (then true).
-    async fn wait(&mut self, deadline: Instant) -> bool {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return true,
-            command = self.commands.recv() => match command {
-                Some(command) => {
-                    self.engine.handle_command(clock(), command);
-                    self.receive_between_commands().await;
-                }
-                None => return true,
-            },
-            readable = self.ports.udp.readable() => match readable {
-                Ok(()) => self.receive(),
-                Err(error) => {
-                    tracing::error!(%error, "media port failed");
-                    return true;
-                }
-            },
-            frame = self.ports.tcp.receive() => self.handle_frame(&frame),
-            () = tokio::time::sleep_until(deadline.into()) => {}
+    /// Waits for the first of: datagrams, TCP frames, a command, something that is due; handles all but the last. False: the
+    /// end has come.
+    fn serve(&mut self, next_copy: Instant) -> bool {
+        let due = self.engine.deadline().min(next_copy);
+        let patience = if self.rung { Duration::ZERO } else { due.saturating_duration_since(clock()) };
+        match self.ports.wait(patience) {
+            Ok(rung) => self.rung |= rung,
+            Err(error) => {
+                tracing::error!(%error, "media port failed");
+                return false;
+            }
         }
-        false
-    }
-
-    /// Without this a queue of commands that never empties, expensive offers for one, would keep every packet waiting.
-    async fn receive_between_commands(&mut self) {
-        // The runtime looks at the sockets only when the task lets it.
-        tokio::task::yield_now().await;
+        let goes_on = !self.rung || self.handle_command();
         self.receive();
-        for _ in 0..FRAMES_BETWEEN_COMMANDS {
-            tokio::select! {
-                biased;
-                frame = self.ports.tcp.receive() => self.handle_frame(&frame),
-                () = std::future::ready(()) => return,
-            }
+        self.receive_frames();
+        goes_on
+    }
+
+    /// One at a time: a queue of commands that never empties, expensive offers for one, must not keep packets waiting.
+    fn handle_command(&mut self) -> bool {
+        if self.stop.is_cancelled() {
+            return false;
         }
+        // `try_recv` would wait for a sender that has been interrupted on its way; whoever sends rings afterwards.
+        match self.commands.poll_recv(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(command)) => {
+                self.engine.handle_command(clock(), command);
+                self.rung = !self.commands.is_empty();
+            }
+            Poll::Ready(None) => return false,
+            Poll::Pending => self.rung = false,
+        }
+        true
     }
 
     fn receive(&mut self) {
@@ -176,20 +132,33 @@ impl Worker {
         }
     }
 
-    fn handle_frame(&mut self, frame: &TcpFrame) {
-        self.engine.handle_datagram(clock(), Protocol::Tcp, frame.remote, frame.local, &frame.packet);
+    fn receive_frames(&mut self) {
+        let now = clock();
+        let engine = &mut self.engine;
+        self.ports.tcp.receive(now, |remote, local, packet| {
+            engine.handle_datagram(now, Protocol::Tcp, remote, local, packet);
+        });
+    }
+
+    fn answer(&mut self, now: Instant, delays: &LocalHistogram) {
+        self.engine.handle_timeout(now);
+        self.send_all(delays);
+        while self.engine.flush() {
+            self.send_all(delays);
+        }
+        self.ports.udp.oldest_arrival = None;
+        self.report();
     }
 
     fn send_all(&mut self, delays: &LocalHistogram) {
-        while let Some(transmit) = self.engine.poll_transmit() {
-            match transmit.proto {
-                Protocol::Udp => {
-                    self.ports.udp.send(transmit.source.ip(), transmit.destination, &transmit.contents);
-                }
-                _ => self.ports.tcp.send(transmit.destination, transmit.contents.into()),
+        while let Some(departure) = self.engine.poll_departure() {
+            match departure.route.proto {
+                Protocol::Udp => self.ports.udp.send(&departure),
+                _ => departure
+                    .datagrams()
+                    .for_each(|packet| self.ports.tcp.send(departure.route.destination, packet)),
             }
         }
-        self.ports.udp.flush();
         self.measure(delays);
     }
 
@@ -202,6 +171,17 @@ impl Worker {
                 delays.observe(delay);
             }
         }
+    }
+
+    fn copy_metrics(&self, copied: &mut Counters, first: bool) {
+        let counters = Counters {
+            workers_first: u64::from(first),
+            send_failures: self.ports.udp.send_failures,
+            events_dropped: self.events_dropped,
+            ..self.engine.counters()
+        };
+        self.metrics.add(copied, &counters);
+        *copied = counters;
     }
 
     fn report(&mut self) {

@@ -32,7 +32,7 @@ fn many_quiet_sessions_are_looked_after_in_common_rounds() {
         now = sim.engine.deadline().max(now);
         sim.engine.handle_timeout(now);
         while sim.engine.flush() {}
-        while sim.engine.poll_transmit().is_some() {}
+        while sim.engine.poll_departure().is_some() {}
         wakes += 1;
     }
     assert!(wakes <= WAKES_PER_SECOND, "{wakes}");
@@ -55,4 +55,31 @@ fn a_call_that_has_fallen_silent_costs_few_packets() {
     sim.peers[0].send_audio(sim.now);
     sim.run_for(Duration::from_millis(21));
     assert_eq!(sim.peers[1].numbers(tracks[0]).len(), 1, "what ends the silence waits for no round");
+}
+
+#[test]
+fn feedback_leaves_with_forwarded_packets_where_there_are_some_and_soon_where_there_are_none() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &[Source::Microphone, Source::Camera], &[]);
+    let tracks = [Source::Microphone, Source::Camera].map(|source| sim.peers[0].track(source));
+    sim.join(Protocol::Udp, &[Source::Microphone], &tracks);
+    sim.talk(Duration::from_secs(3));
+    sim.departures = Some(Vec::new());
+    sim.talk(Duration::from_secs(10));
+    let departures = sim.departures.take().expect("recorded");
+    let is_feedback = |datagram: &[u8]| (datagram[0] & 0x1f, datagram[1]) == (15, 205);
+    let [alone, viewer] = [0, 1].map(|peer| {
+        let of_peer: Vec<_> = departures.iter().filter(|(to, ..)| *to == peer).collect();
+        let feedback = of_peer.iter().filter(|(_, _, datagram)| is_feedback(datagram)).count();
+        let follows = of_peer.windows(2).filter(|pair| {
+            let [(_, before, first), (_, at, second)] = pair else { return false };
+            is_feedback(second) && before == at && matches!(first[1] & 0x7f, 96..)
+        });
+        (feedback, follows.count())
+    });
+    for feedback in [alone.0, viewer.0] {
+        assert!((100..=250).contains(&feedback), "{feedback} in ten seconds");
+    }
+    assert_eq!(alone.1, 0, "nothing is forwarded to who alone has a camera");
+    assert!(viewer.1 * 10 >= viewer.0 * 9, "{} of {} with forwarded packets", viewer.1, viewer.0);
 }

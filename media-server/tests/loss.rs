@@ -84,7 +84,8 @@ fn retransmissions_and_reports_are_sent_twice_where_packets_get_lost_and_only_th
     sim.join(Protocol::Udp, &[], &[track]);
     sim.network.loss_percent = 5;
     sim.bad_network = Some(1);
-    sim.talk(Duration::from_secs(5));
+    // By now the way is known to lose packets.
+    sim.talk(Duration::from_secs(10));
     sim.departures = Some(Vec::new());
     sim.talk(Duration::from_secs(5));
     let [good, bad] = [2, 1].map(|peer| repeats(&sim, peer));

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use client::{Client, Network};
 use media_server::{JoinTokenVerifier, MediaConfig, MediaError, MediaServer, Source, TrackId, WhisperConfig};
 use prometheus::Registry;
-use support::node::{Node, config, participant_id, room_id};
+use support::node::{Node, PATIENCE, config, participant_id, room_id};
 
 const PACKETS: u64 = 50;
 
@@ -81,4 +81,19 @@ async fn a_port_that_is_taken_on_udp_or_on_tcp_is_an_error_that_names_it() {
         assert!(matches!(&error, Some(MediaError::Bind { address, .. }) if *address == taken), "{error:?}");
         assert!(error.is_some_and(|error| error.to_string().contains(&taken.to_string())));
     }
+}
+
+#[tokio::test]
+async fn a_node_that_is_dropped_gives_its_ports_back() {
+    let node = Node::start(2);
+    let ports = node.server.ports();
+    drop(node);
+    let free = |port: &u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    for _ in 0..100 {
+        if ports.iter().all(free) {
+            return;
+        }
+        tokio::time::sleep(PATIENCE / 100).await;
+    }
+    panic!("a thread goes on");
 }

@@ -2,17 +2,19 @@
 //! of them than the way carries. str0m negotiates and receives; what is forwarded does not pass through it.
 
 mod estimator;
+mod outbox;
 mod probe;
 mod register;
 mod rtcp;
 mod srtp;
 mod stream;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::net::{Protocol, Transmit};
+use str0m::net::Transmit;
 
+pub(crate) use outbox::Outbox;
+pub use outbox::{Departure, Route};
 pub(crate) use probe::Wish;
 pub(crate) use rtcp::{Report, each as each_report};
 pub(crate) use srtp::Agreed;
@@ -21,6 +23,7 @@ pub(crate) use stream::{ExtensionIds, Outgoing, Packet};
 use estimator::Estimator;
 use register::Register;
 use srtp::{Opener, Sealer};
+use stream::Leaving;
 
 /// Receivers learn this often which times of a picture and its sound belong together.
 const REPORT: Duration = Duration::from_secs(1);
@@ -29,21 +32,6 @@ const REPORT: Duration = Duration::from_secs(1);
 const REPORTED_WITHIN: Duration = Duration::from_secs(2);
 /// Reports together are not longer than this, bytes: a datagram has to fit everywhere.
 const MOST_REPORTED: usize = 1_000;
-
-/// From where and where to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Route {
-    proto: Protocol,
-    source: SocketAddr,
-    destination: SocketAddr,
-}
-
-impl Route {
-    fn transmit(self, contents: Vec<u8>) -> Transmit {
-        let Self { proto, source, destination } = self;
-        Transmit { proto, source, destination, contents: contents.into() }
-    }
-}
 
 pub(crate) struct Egress {
     /// Reports count their time from here: RFC 3550 §4 leaves it open from when.
@@ -80,13 +68,12 @@ impl Egress {
     /// str0m sends DTLS and RTCP over the way that ICE has chosen.
     pub(crate) fn learn_route(&mut self, transmit: &Transmit) {
         if matches!(transmit.contents.first(), Some(20..=63 | 128..=191)) {
-            self.route(transmit.proto, transmit.source, transmit.destination);
+            self.take(Route::from(transmit));
         }
     }
 
     /// ICE has chosen this way.
-    pub(crate) fn route(&mut self, proto: Protocol, source: SocketAddr, destination: SocketAddr) {
-        let route = Route { proto, source, destination };
+    pub(crate) fn take(&mut self, route: Route) {
         if self.route.replace(route).is_some_and(|before| before != route) {
             self.estimator.begin_anew();
         }
@@ -117,29 +104,40 @@ impl Egress {
         self.estimator.probe.wish != Wish::default()
     }
 
-    /// A packet of the stream, which came then. `None`: nothing can be sent yet.
+    /// Puts a packet of the stream, which came then, into the outbox; its length there. `None`: nothing can be sent yet.
     pub(crate) fn send(
         &mut self,
         now: Instant,
         stream: &mut Outgoing,
         packet: Packet,
         came: Instant,
-    ) -> Option<Transmit> {
+        outbox: &mut Outbox,
+    ) -> Option<usize> {
         let (sealer, _) = self.keys.as_ref()?;
-        let route = self.route?;
-        let datagram = stream.write(now, sealer, self.register.next(), packet, came)?;
+        let (route, transport) = (self.route?, self.register.next());
+        let put = outbox.put(route, |datagrams| {
+            stream.write(Leaving { now, sealer, transport, datagrams }, packet, came)
+        })?;
+        let bytes = put.segment;
         self.reports_due.get_or_insert(now);
-        self.count(now, stream, datagram.len(), false);
-        Some(route.transmit(datagram))
+        self.count(now, stream, bytes, false);
+        Some(bytes)
     }
 
     /// The packet with this number again.
-    pub(crate) fn repair(&mut self, now: Instant, stream: &mut Outgoing, number: u16) -> Option<Transmit> {
+    pub(crate) fn repair<'a>(
+        &mut self,
+        now: Instant,
+        stream: &mut Outgoing,
+        number: u16,
+        outbox: &'a mut Outbox,
+    ) -> Option<Departure<'a>> {
         let (sealer, _) = self.keys.as_ref()?;
-        let route = self.route?;
-        let datagram = stream.repair(now, sealer, self.register.next(), number)?;
-        self.count(now, stream, datagram.len(), false);
-        Some(route.transmit(datagram))
+        let (route, transport) = (self.route?, self.register.next());
+        let put = outbox
+            .put(route, |datagrams| stream.repair(Leaving { now, sealer, transport, datagrams }, number))?;
+        self.count(now, stream, put.segment, false);
+        Some(put)
     }
 
     /// Padding that is due, over the stream that takes it.
@@ -147,7 +145,7 @@ impl Egress {
         &mut self,
         now: Instant,
         mut streams: impl Iterator<Item = &'a mut Outgoing>,
-        mut take: impl FnMut(Transmit),
+        outbox: &mut Outbox,
     ) {
         let mut due = self.estimator.padding(now);
         if due == 0 {
@@ -159,10 +157,12 @@ impl Egress {
         };
         while due > 0 {
             let Some((sealer, _)) = &self.keys else { return };
-            let Some(datagram) = stream.pad(now, sealer, self.register.next()) else { return };
-            self.count(now, stream, datagram.len(), true);
-            due = due.saturating_sub(datagram.len());
-            take(route.transmit(datagram));
+            let transport = self.register.next();
+            let put =
+                outbox.put(route, |datagrams| stream.pad(Leaving { now, sealer, transport, datagrams }));
+            let Some(bytes) = put.map(|put| put.segment) else { return };
+            self.count(now, stream, bytes, true);
+            due = due.saturating_sub(bytes);
         }
     }
 
@@ -180,7 +180,7 @@ impl Egress {
         &mut self,
         now: Instant,
         streams: impl Iterator<Item = &'a mut Outgoing>,
-        mut take: impl FnMut(Transmit),
+        mut take: impl FnMut(Route, Vec<u8>),
     ) {
         if self.reports_due.take_if(|due| *due <= now).is_none() {
             return;
@@ -193,7 +193,7 @@ impl Egress {
             if let Some(ssrc) = first
                 && sealer.seal_report(packets, ssrc).is_some()
             {
-                take(route.transmit(std::mem::take(packets)));
+                take(route, std::mem::take(packets));
             }
         };
         for stream in streams {

@@ -107,21 +107,30 @@ impl Cipher {
         }
     }
 
-    /// Encrypts all of `packet` after its header, and appends what proves it. `index`: rollover counter and sequence number.
-    fn seal_rtp(&self, packet: &mut Vec<u8>, header: usize, ssrc: u32, index: u64) -> Option<()> {
-        let (open, text) = packet.split_at_mut_checked(header)?;
+    /// Encrypts the packet that begins at `start` from `text` on, and appends what proves it. `index`: rollover counter and
+    /// sequence number.
+    fn seal_rtp(
+        &self,
+        datagrams: &mut Vec<u8>,
+        start: usize,
+        text: usize,
+        ssrc: u32,
+        index: u64,
+    ) -> Option<()> {
+        let packet = datagrams.get_mut(start..)?;
+        let (open, text) = packet.split_at_mut_checked(text.checked_sub(start)?)?;
         match self {
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, ssrc, index);
                 let tag = key.seal_in_place_separate_tag(nonce, Aad::from(&*open), text).ok()?;
-                packet.extend_from_slice(tag.as_ref());
+                datagrams.extend_from_slice(tag.as_ref());
             }
             Self::Cm(cm) => {
                 keystream(&cm.key, cm_iv(&cm.salt, ssrc, index), text)?;
                 let mut tag = hmac::Context::with_key(&cm.authentication);
                 tag.update(packet);
                 tag.update(&rollover(index).to_be_bytes());
-                packet.extend_from_slice(tag.sign().as_ref().get(..HMAC_TAG)?);
+                datagrams.extend_from_slice(tag.sign().as_ref().get(..HMAC_TAG)?);
             }
         }
         Some(())
@@ -217,9 +226,17 @@ impl Sealer {
         Some(Self { rtp: of(RTP)?, rtcp: of(RTCP)?, index: 1 })
     }
 
-    /// Encrypts an RTP packet in its place. `index`: its extended sequence number, which no other packet of this SSRC may have.
-    pub(super) fn seal(&self, packet: &mut Vec<u8>, header: usize, ssrc: u32, index: u64) -> Option<()> {
-        self.rtp.seal_rtp(packet, header, ssrc, index)
+    /// Encrypts the RTP packet from `start` to the end in its place; its header goes up to `text`. `index`: its extended
+    /// sequence number, which no other packet of this SSRC may have.
+    pub(super) fn seal(
+        &self,
+        datagrams: &mut Vec<u8>,
+        start: usize,
+        text: usize,
+        ssrc: u32,
+        index: u64,
+    ) -> Option<()> {
+        self.rtp.seal_rtp(datagrams, start, text, ssrc, index)
     }
 
     /// Encrypts an RTCP packet of this sender in its place.
@@ -320,7 +337,7 @@ mod tests {
         let salt: [u8; GCM_SALT] = hex("517569642070726f2071756f").try_into().expect("twelve");
         let key = UnboundKey::new(&AES_128_GCM, &hex("000102030405060708090a0b0c0d0e0f")).expect("a key");
         let cipher = Cipher::Gcm { key: LessSafeKey::new(key), salt };
-        cipher.seal_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b).expect("sealed");
+        cipher.seal_rtp(&mut packet, 0, 12, 0x5501_a0b2, 0xf17b).expect("sealed");
         let expected = "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833\
                         899d7f27beb16a9152cf765ee4390cce";
         assert_eq!(packet, hex(expected));
@@ -365,9 +382,9 @@ mod tests {
         for (profile, length) in PROFILES {
             let sealer = Sealer::new(&agreed(profile, length, false)).expect("keys");
             let sealed = |ssrc: u32, index: u64| {
-                let mut packet = vec![0; 60];
-                sealer.seal(&mut packet, 12, ssrc, index).expect("sealed");
-                packet.split_off(12)
+                let mut datagrams = vec![0; 100 + 60];
+                sealer.seal(&mut datagrams, 100, 112, ssrc, index).expect("sealed");
+                datagrams.split_off(112)
             };
             let packets = [sealed(1, 1), sealed(1, 2), sealed(1, 65_537), sealed(2, 1)];
             for (at, packet) in packets.iter().enumerate() {

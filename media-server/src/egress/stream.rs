@@ -18,8 +18,8 @@ const HIGHEST_ID: u8 = 14;
 /// Version 2, with extensions; and with padding at the end (RFC 3550 §5.1).
 const FIRST: u8 = 0x90;
 const PADDED: u8 = 0x20;
-/// Header, extensions and what proves a packet, bytes.
-const OVERHEAD: usize = 64;
+/// A packet that fits everywhere, bytes: so much room is made at once.
+const MOST: usize = 1500;
 /// A packet of nothing but padding, bytes of it: its length has to fit its last byte.
 pub(super) const PADDING: usize = 224;
 
@@ -106,6 +106,16 @@ pub(crate) struct Outgoing {
     kept: VecDeque<Kept>,
 }
 
+/// A packet on its way out.
+pub(super) struct Leaving<'a> {
+    pub(super) now: Instant,
+    pub(super) sealer: &'a Sealer,
+    /// Its transport-wide number.
+    pub(super) transport: u16,
+    /// Where it is appended to.
+    pub(super) datagrams: &'a mut Vec<u8>,
+}
+
 /// The numbers of a header.
 struct Header {
     payload_type: u8,
@@ -158,21 +168,16 @@ impl Outgoing {
         self.kept.clear();
     }
 
-    /// A packet, encrypted; `transport`: its transport-wide number. `came`: when it came here.
-    pub(super) fn write(
-        &mut self,
-        now: Instant,
-        sealer: &Sealer,
-        transport: u16,
-        packet: Packet,
-        came: Instant,
-    ) -> Option<Vec<u8>> {
+    /// Appends a packet, encrypted. `came`: when it came here. `None`: what was appended is of no use.
+    pub(super) fn write(&mut self, leaving: Leaving<'_>, packet: Packet, came: Instant) -> Option<()> {
         let Numbers { sequence, timestamp } = packet.numbers;
         let (payload_type, marker, ssrc) = (packet.payload_type, packet.marker, self.ssrc);
         let header = Header { payload_type, marker, sequence, timestamp, ssrc };
-        let mut datagram = self.begin(&header, transport, Some(&packet), packet.payload.len());
-        let length = datagram.len();
-        append(&mut datagram, &packet);
+        let Leaving { now, sealer, transport, datagrams } = leaving;
+        let start = datagrams.len();
+        self.begin(datagrams, &header, transport, Some(&packet));
+        let text = datagrams.len();
+        append(datagrams, &packet);
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.bytes = self.sent.bytes.wrapping_add(packet.payload.len() as u32);
         // Of what came late the time is past.
@@ -180,11 +185,11 @@ impl Outgoing {
             self.sent.highest = Some(sequence);
             self.sent.latest = Some((timestamp, came));
         }
-        sealer.seal(&mut datagram, length, ssrc, sequence)?;
+        sealer.seal(datagrams, start, text, ssrc, sequence)?;
         if self.repairs.is_some() {
             self.keep(now, packet);
         }
-        Some(datagram)
+        Some(())
     }
 
     fn keep(&mut self, now: Instant, packet: Packet) {
@@ -214,38 +219,34 @@ impl Outgoing {
     }
 
     /// The packet with this number again. `None`: it is not kept.
-    pub(super) fn repair(
-        &mut self,
-        now: Instant,
-        sealer: &Sealer,
-        transport: u16,
-        number: u16,
-    ) -> Option<Vec<u8>> {
+    pub(super) fn repair(&mut self, leaving: Leaving<'_>, number: u16) -> Option<()> {
+        let Leaving { now, sealer, transport, datagrams } = leaving;
         let at = self.position(number)?;
         let kept = self.kept.get_mut(at)?;
         kept.repaired = Some(now);
         let packet = kept.packet.clone();
         let header = self.repair_header(packet.repaired_as?, packet.numbers.timestamp, packet.marker)?;
-        let mut datagram = self.begin(&header, transport, Some(&packet), packet.payload.len() + 2);
-        let length = datagram.len();
-        datagram.extend_from_slice(&number.to_be_bytes());
-        append(&mut datagram, &packet);
-        sealer.seal(&mut datagram, length, header.ssrc, header.sequence)?;
-        Some(datagram)
+        let start = datagrams.len();
+        self.begin(datagrams, &header, transport, Some(&packet));
+        let text = datagrams.len();
+        datagrams.extend_from_slice(&number.to_be_bytes());
+        append(datagrams, &packet);
+        sealer.seal(datagrams, start, text, header.ssrc, header.sequence)
     }
 
     /// A packet of nothing but padding. `None`: nobody would take it.
-    pub(super) fn pad(&mut self, now: Instant, sealer: &Sealer, transport: u16) -> Option<Vec<u8>> {
+    pub(super) fn pad(&mut self, leaving: Leaving<'_>) -> Option<()> {
+        let Leaving { now, sealer, transport, datagrams } = leaving;
         let (timestamp, _) = self.sent.latest.unwrap_or((0, now));
         let payload_type = self.repairs.as_ref()?.padded_as?;
         let header = self.repair_header(payload_type, timestamp, false)?;
-        let mut datagram = self.begin(&header, transport, None, PADDING);
-        let length = datagram.len();
-        *datagram.first_mut()? |= PADDED;
-        datagram.resize(length + PADDING - 1, 0);
-        datagram.push(PADDING as u8);
-        sealer.seal(&mut datagram, length, header.ssrc, header.sequence)?;
-        Some(datagram)
+        let start = datagrams.len();
+        self.begin(datagrams, &header, transport, None);
+        let text = datagrams.len();
+        *datagrams.get_mut(start)? |= PADDED;
+        datagrams.resize(text + PADDING - 1, 0);
+        datagrams.push(PADDING as u8);
+        sealer.seal(datagrams, start, text, header.ssrc, header.sequence)
     }
 
     /// Padding can be sent.
@@ -260,9 +261,9 @@ impl Outgoing {
         Some(Header { payload_type, marker, sequence, timestamp, ssrc })
     }
 
-    /// Header and extensions.
-    fn begin(&self, header: &Header, transport: u16, packet: Option<&Packet>, payload: usize) -> Vec<u8> {
-        let mut datagram = Vec::with_capacity(payload + OVERHEAD);
+    /// Appends header and extensions.
+    fn begin(&self, datagram: &mut Vec<u8>, header: &Header, transport: u16, packet: Option<&Packet>) {
+        datagram.reserve(MOST);
         datagram.extend_from_slice(&[FIRST, header.payload_type | u8::from(header.marker) << 7]);
         datagram.extend_from_slice(&(header.sequence as u16).to_be_bytes());
         datagram.extend_from_slice(&header.timestamp.to_be_bytes());
@@ -290,7 +291,6 @@ impl Outgoing {
         if let Some(field) = datagram.get_mut(words..start) {
             field.copy_from_slice(&((length / 4) as u16).to_be_bytes());
         }
-        datagram
     }
 
     /// Appends a report; false: of late nothing was sent.
@@ -358,10 +358,30 @@ mod tests {
         }
     }
 
+    /// What `write` appends to what was there before.
+    fn appended(
+        now: Instant,
+        transport: u16,
+        write: impl FnOnce(Leaving<'_>) -> Option<()>,
+    ) -> Option<Vec<u8>> {
+        let mut datagrams = vec![9; 33];
+        write(Leaving { now, sealer: &sealer(), transport, datagrams: &mut datagrams })?;
+        assert_eq!(datagrams.get(..33), Some(&[9; 33][..]));
+        Some(datagrams.split_off(33))
+    }
+
+    fn write(stream: &mut Outgoing, now: Instant, packet: Packet) -> Vec<u8> {
+        appended(now, 0x1122, |leaving| stream.write(leaving, packet, now)).expect("sealed")
+    }
+
+    fn repair(stream: &mut Outgoing, now: Instant, number: u16) -> Option<Vec<u8>> {
+        appended(now, 7, |leaving| stream.repair(leaving, number))
+    }
+
     #[test]
     fn headers_are_what_the_m_line_negotiated() {
-        let (now, sealer, mut stream) = (Instant::now(), sealer(), outgoing());
-        let datagram = stream.write(now, &sealer, 0x1122, packet(65_537), now).expect("sealed");
+        let (now, mut stream) = (Instant::now(), outgoing());
+        let datagram = write(&mut stream, now, packet(65_537));
         let expected = [
             &[0x90, 0xe0, 0, 1, 0x0a, 0x0b, 0x0c, 0x0d, 1, 2, 3, 4, 0xbe, 0xde, 0, 2][..],
             &[0x31, 0x11, 0x22, 0x41, b'a', b'b', 0x10, 0x85],
@@ -369,57 +389,56 @@ mod tests {
         assert_eq!(datagram.get(..24), Some(&expected.concat()[..]));
         assert_eq!(datagram.len(), 24 + 100 + TAG);
         stream.reported();
-        let datagram = stream.write(now, &sealer, 0x1122, packet(65_538), now).expect("sealed");
+        let datagram = write(&mut stream, now, packet(65_538));
         let expected = [0xbe, 0xde, 0, 2, 0x31, 0x11, 0x22, 0x10, 0x85, 0, 0, 0];
         assert_eq!(datagram.get(12..24), Some(&expected[..]), "the m-line is known by now");
     }
 
     #[test]
     fn repairs_and_padding_share_a_stream_and_no_number() {
-        let (now, sealer, mut stream) = (Instant::now(), sealer(), outgoing());
+        let (now, mut stream) = (Instant::now(), outgoing());
         for sequence in [65_535, 65_537, 65_536] {
-            stream.write(now, &sealer, 0, packet(sequence), now).expect("sealed");
+            write(&mut stream, now, packet(sequence));
         }
-        let repair = stream.repair(now, &sealer, 7, 0).expect("kept");
-        assert_eq!(repair.get(..4), Some(&[0x90, 0xe1, 0, 11][..]), "from the number that was drawn");
-        assert_eq!(repair.get(8..12), Some(&[0, 0, 0, 9][..]));
-        assert_eq!(repair.len(), 24 + 2 + 100 + TAG);
-        let padding = stream.pad(now, &sealer, 8).expect("can be sent");
+        let again = repair(&mut stream, now, 0).expect("kept");
+        assert_eq!(again.get(..4), Some(&[0x90, 0xe1, 0, 11][..]), "from the number that was drawn");
+        assert_eq!(again.get(8..12), Some(&[0, 0, 0, 9][..]));
+        assert_eq!(again.len(), 24 + 2 + 100 + TAG);
+        let padding = appended(now, 8, |leaving| stream.pad(leaving)).expect("can be sent");
         assert_eq!(padding.get(..4), Some(&[0x90 | PADDED, 97, 0, 12][..]));
-        assert_eq!(stream.repair(now, &sealer, 9, 1).expect("kept").get(2..4), Some(&[0, 13][..]));
-        assert_eq!(stream.repair(now, &sealer, 9, 2), None, "never sent");
+        assert_eq!(repair(&mut stream, now, 1).expect("kept").get(2..4), Some(&[0, 13][..]));
+        assert_eq!(repair(&mut stream, now, 2), None, "never sent");
     }
 
     #[test]
     fn a_packet_is_repaired_once_in_a_moment_and_not_after_long() {
-        let (start, sealer, mut stream) = (Instant::now(), sealer(), outgoing());
+        let (start, mut stream) = (Instant::now(), outgoing());
         for sequence in 100..110 {
-            stream.write(start + MS * (sequence - 100) as u32, &sealer, 0, packet(sequence), start);
+            write(&mut stream, start + MS * (sequence - 100) as u32, packet(sequence));
         }
         assert_eq!(stream.repairable(start, 105), Some(100));
         assert_eq!(stream.repairable(start, 99), None);
         assert_eq!(stream.repairable(start, 110), None);
-        stream.repair(start, &sealer, 0, 105);
+        repair(&mut stream, start, 105);
         assert_eq!(stream.repairable(start + REPAIRED / 2, 105), None);
         assert_eq!(stream.repairable(start + REPAIRED, 105), Some(100));
         assert_eq!(stream.repairable(start + KEPT_FOR + MS * 6, 105), None, "too late");
         assert_eq!(stream.repairable(start + KEPT_FOR + MS * 6, 107), Some(100));
         stream.forget();
         assert_eq!(stream.repairable(start, 107), None);
-        (200..200 + 2 * KEPT as u64)
-            .for_each(|sequence| drop(stream.write(start, &sealer, 0, packet(sequence), start)));
+        (200..200 + 2 * KEPT as u64).for_each(|sequence| drop(write(&mut stream, start, packet(sequence))));
         assert_eq!(stream.kept.len(), KEPT);
     }
 
     #[test]
     fn a_report_continues_the_clock_from_the_highest_packet_and_ends_with_the_stream() {
-        let (start, sealer, mut stream) = (Instant::now(), sealer(), outgoing());
+        let (start, mut stream) = (Instant::now(), outgoing());
         let mut report = Vec::new();
         assert!(!stream.report(start, 0, &mut report), "nothing was sent");
-        stream.write(start, &sealer, 0, packet(2), start);
+        write(&mut stream, start, packet(2));
         let mut late = packet(1);
         late.numbers.timestamp = 1;
-        stream.write(start + MS * 50, &sealer, 0, late, start + MS * 50);
+        write(&mut stream, start + MS * 50, late);
         assert!(stream.report(start + MS * 100, 0, &mut report));
         let expected = [(0x0a0b_0c0d_u32 + 9_000).to_be_bytes(), 2_u32.to_be_bytes(), 200_u32.to_be_bytes()];
         assert_eq!(report.get(16..28), Some(&expected.concat()[..]));

@@ -1,9 +1,9 @@
 //! The sockets of one worker: a UDP port and the TCP port of the same number.
 
 mod addresses;
+mod ports;
 mod tcp;
 mod udp;
 
 pub(crate) use addresses::local_addresses;
-pub(crate) use tcp::{TcpFrame, TcpPort};
-pub(crate) use udp::UdpPort;
+pub(crate) use ports::Ports;

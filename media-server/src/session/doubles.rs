@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use str0m::net::{Protocol, Transmit};
+use str0m::net::Protocol;
+
+use crate::egress::{Departure, Route};
 
 /// So much later, since losses come in bursts.
 const APART: Duration = Duration::from_millis(10);
@@ -19,7 +21,7 @@ const PART: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Doubles {
-    waiting: VecDeque<(Instant, Transmit)>,
+    waiting: VecDeque<(Instant, Route, Vec<u8>)>,
     /// Bytes that may still be sent twice.
     allowance: usize,
 }
@@ -31,24 +33,22 @@ impl Doubles {
     }
 
     /// Has what leaves now leave again.
-    pub(super) fn repeat(&mut self, now: Instant, transmit: &Transmit) {
-        let bytes = transmit.contents.len();
-        if transmit.proto != Protocol::Udp || self.waiting.len() >= WAITING || bytes > self.allowance {
+    pub(super) fn repeat(&mut self, now: Instant, datagram: &Departure<'_>) {
+        let bytes = datagram.contents.len();
+        if datagram.route.proto != Protocol::Udp || self.waiting.len() >= WAITING || bytes > self.allowance {
             return;
         }
         self.allowance -= bytes;
-        let Transmit { proto, source, destination, .. } = *transmit;
-        let contents = transmit.contents.to_vec().into();
-        self.waiting.push_back((now + APART, Transmit { proto, source, destination, contents }));
+        self.waiting.push_back((now + APART, datagram.route, datagram.contents.to_vec()));
     }
 
     /// When the next one leaves.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.waiting.front().map(|(at, _)| *at)
+        self.waiting.front().map(|(at, ..)| *at)
     }
 
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Transmit> {
-        self.waiting.pop_front_if(|(at, _)| *at <= now).map(|(_, transmit)| transmit)
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Route, Vec<u8>)> {
+        self.waiting.pop_front_if(|(at, ..)| *at <= now).map(|(_, route, datagram)| (route, datagram))
     }
 }
 
@@ -56,9 +56,10 @@ impl Doubles {
 mod tests {
     use super::*;
 
-    fn packet(proto: Protocol, first: u8, bytes: usize) -> Transmit {
+    fn repeat(doubles: &mut Doubles, now: Instant, proto: Protocol, first: u8, bytes: usize) {
         let address = ([10, 0, 0, 1], 4000).into();
-        Transmit { proto, source: address, destination: address, contents: vec![first; bytes].into() }
+        let route = Route { proto, source: address, destination: address };
+        doubles.repeat(now, &Departure { route, segment: bytes, contents: &vec![first; bytes] });
     }
 
     #[test]
@@ -66,14 +67,14 @@ mod tests {
         let now = Instant::now();
         let mut doubles = Doubles::default();
         doubles.earn(8_000);
-        doubles.repeat(now, &packet(Protocol::Udp, 1, 1_000));
-        doubles.repeat(now + APART / 2, &packet(Protocol::Udp, 2, 500));
+        repeat(&mut doubles, now, Protocol::Udp, 1, 1_000);
+        repeat(&mut doubles, now + APART / 2, Protocol::Udp, 2, 500);
         assert_eq!(doubles.due(), Some(now + APART));
         assert!(doubles.pop_due(now + APART / 2).is_none());
         let again = doubles.pop_due(now + APART).expect("due");
-        assert_eq!(*again.contents, [1; 1_000]);
+        assert_eq!(again.1, [1; 1_000]);
         assert!(doubles.pop_due(now + APART).is_none(), "the other one");
-        assert_eq!(*doubles.pop_due(now + APART * 2).expect("due").contents, [2; 500]);
+        assert_eq!(doubles.pop_due(now + APART * 2).expect("due").1, [2; 500]);
         assert_eq!(doubles.due(), None);
     }
 
@@ -82,7 +83,7 @@ mod tests {
         let now = Instant::now();
         let mut doubles = Doubles::default();
         let taken = |doubles: &mut Doubles| -> usize {
-            (0..200).for_each(|_| doubles.repeat(now, &packet(Protocol::Udp, 1, 1_000)));
+            (0..200).for_each(|_| repeat(doubles, now, Protocol::Udp, 1, 1_000));
             std::iter::from_fn(|| doubles.pop_due(now + APART)).count()
         };
         assert_eq!(taken(&mut doubles), 0, "nothing was forwarded");
@@ -97,9 +98,9 @@ mod tests {
         let now = Instant::now();
         let mut doubles = Doubles::default();
         doubles.earn(1_000_000);
-        (0..200).for_each(|_| doubles.repeat(now, &packet(Protocol::Udp, 1, 100)));
+        (0..200).for_each(|_| repeat(&mut doubles, now, Protocol::Udp, 1, 100));
         assert_eq!(std::iter::from_fn(|| doubles.pop_due(now + APART)).count(), WAITING);
-        doubles.repeat(now, &packet(Protocol::Tcp, 1, 100));
+        repeat(&mut doubles, now, Protocol::Tcp, 1, 100);
         assert_eq!(doubles.due(), None);
     }
 }

@@ -198,17 +198,14 @@ impl Session {
             payload,
             vp8,
         };
-        let Some(transmit) = self.egress.send(now, stream, outgoing, packet.arrived) else {
-            return Forwarded::Dropped;
-        };
-        let bytes = transmit.contents.len();
+        let sent = self.egress.send(now, stream, outgoing, packet.arrived, &mut self.outbox);
+        let Some(bytes) = sent else { return Forwarded::Dropped };
         self.repairs.earn(bytes);
         self.doubles.earn(bytes);
         forward.sent += 1;
         self.written = true;
         self.departed += 1;
         self.active = now;
-        self.transmits.push_back(transmit);
         Forwarded::Sent
     }
 }

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::media::{KeyframeRequestKind, Mid};
-use str0m::net::Transmit;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reason, Rtc};
 
@@ -36,7 +35,7 @@ pub(crate) use forward::{Forward, Forwarded};
 pub(crate) use packet::{Incoming, Packet};
 
 use crate::demux::Slot;
-use crate::egress::Egress;
+use crate::egress::{Egress, Outbox, Route};
 use crate::grant::Grant;
 use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
@@ -46,6 +45,7 @@ use numbers::TransportNumbers;
 use policer::Policer;
 use quality::QualityMeter;
 use repairs::Repairs;
+use reports::Held;
 
 /// How often losses are looked at, and which way ICE has chosen: who only receives makes str0m send little that would tell.
 const STATS_INTERVAL: Duration = Duration::from_millis(500);
@@ -134,7 +134,8 @@ pub(crate) struct Session {
     numbers: TransportNumbers,
     /// When str0m wants to be asked next.
     due: Instant,
-    transmits: VecDeque<Transmit>,
+    pub(crate) outbox: Outbox,
+    held: Option<Held>,
     events: VecDeque<SessionEvent>,
     /// Packets were written since the last flush.
     pub(crate) written: bool,
@@ -200,7 +201,8 @@ impl Session {
             offered: Offered::default(),
             numbers: TransportNumbers::default(),
             due: now,
-            transmits: VecDeque::new(),
+            outbox: Outbox::default(),
+            held: None,
             events: VecDeque::new(),
             written: false,
             departed: 0,
@@ -220,9 +222,13 @@ impl Session {
     /// Until nothing more is due.
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.now = now;
-        while let Some(double) = self.doubles.pop_due(now + EARLY) {
-            self.transmits.push_back(double);
+        while let Some((route, double)) = self.doubles.pop_due(now + EARLY) {
+            self.outbox.put(route, |datagrams| {
+                datagrams.extend_from_slice(&double);
+                Some(())
+            });
         }
+        self.release_due(now + EARLY);
         let mut at = now;
         for _ in 0..TIMEOUTS_PER_CALL {
             self.input(Input::Timeout(at));
@@ -278,7 +284,7 @@ impl Session {
 
     pub(crate) fn deadline(&self) -> Instant {
         let reports = self.egress.reports_due().map(|due| self.next_multiple(due, SILENT_ROUND));
-        let others = [reports, self.egress.padding_due(), self.doubles.due()];
+        let others = [reports, self.egress.padding_due(), self.doubles.due(), self.held_until()];
         others.into_iter().flatten().fold(self.due, Instant::min)
     }
 
@@ -286,8 +292,10 @@ impl Session {
         self.events.pop_front()
     }
 
-    pub(crate) fn next_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+    /// What was written leaves, and what was held for it.
+    pub(crate) fn flush(&mut self) {
+        self.written = false;
+        self.release();
     }
 
     /// Packets that were written and have left since this was asked last.
@@ -309,8 +317,7 @@ impl Session {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
                     self.egress.learn_route(&transmit);
-                    self.repeat_report(&transmit);
-                    self.transmits.push_back(transmit);
+                    self.take_over(&transmit);
                 }
                 Ok(Output::Event(event)) => self.on_event(event),
                 Ok(Output::Timeout(at)) => {
@@ -372,7 +379,8 @@ impl Session {
             Event::MediaIngressStats(stats) => self.quality.ingress(stats.loss),
             Event::PeerStats(stats) => {
                 if let Some(pair) = stats.selected_candidate_pair {
-                    self.egress.route(pair.protocol, pair.local.addr, pair.remote.addr);
+                    let (source, destination) = (pair.local.addr, pair.remote.addr);
+                    self.egress.take(Route { proto: pair.protocol, source, destination });
                 }
                 self.events.extend(self.quality.update(self.now, self.round_trip));
             }

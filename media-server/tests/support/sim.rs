@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use media_server::engine::{Engine, EngineConfig};
 use media_server::{
-    Answer, Grant, MediaCommand, MediaError, MediaEvent, Negotiation, RoomId, Source, TrackId,
+    Answer, Grant, MediaCommand, MediaError, MediaEvent, Negotiation, RoomId, Route, Source, TrackId,
 };
-use str0m::net::Protocol;
+use str0m::net::{Protocol, Transmit};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -293,15 +293,18 @@ impl Sim {
             self.events.push(event);
         }
         let mut sent = Vec::new();
-        while let Some(transmit) = self.engine.poll_transmit() {
-            match self.peers.iter().position(|peer| peer.address == transmit.destination) {
-                Some(to) => {
-                    if let Some(departures) = &mut self.departures {
-                        departures.push((to, self.now, transmit.contents.to_vec()));
-                    }
-                    sent.push((Some(to), SERVER.into(), transmit));
+        while let Some(departure) = self.engine.poll_departure() {
+            let Route { proto, source, destination } = departure.route;
+            let Some(to) = self.peers.iter().position(|peer| peer.address == destination) else {
+                self.strays += departure.datagrams().len();
+                continue;
+            };
+            for datagram in departure.datagrams() {
+                if let Some(departures) = &mut self.departures {
+                    departures.push((to, self.now, datagram.to_vec()));
                 }
-                None => self.strays += 1,
+                let contents = datagram.to_vec().into();
+                sent.push((Some(to), SERVER.into(), Transmit { proto, source, destination, contents }));
             }
         }
         for peer in &mut self.peers {
