@@ -66,6 +66,16 @@ fn derive<const N: usize>(master: &[u8], salt: &[u8], label: u8) -> Option<Zeroi
     Some(derived)
 }
 
+/// An RTP packet at the end of a buffer.
+pub(super) struct Unsealed {
+    /// Where it begins, and where its header ends.
+    pub(super) start: usize,
+    pub(super) text: usize,
+    pub(super) ssrc: u32,
+    /// Its extended sequence number (rollover counter and number), which no other packet of this SSRC may have.
+    pub(super) index: u64,
+}
+
 /// One direction's keys for RTP, or for RTCP.
 enum Cipher {
     Gcm { key: LessSafeKey, salt: [u8; GCM_SALT] },
@@ -107,16 +117,9 @@ impl Cipher {
         }
     }
 
-    /// Encrypts the packet that begins at `start` from `text` on, and appends what proves it. `index`: rollover counter and
-    /// sequence number.
-    fn seal_rtp(
-        &self,
-        datagrams: &mut Vec<u8>,
-        start: usize,
-        text: usize,
-        ssrc: u32,
-        index: u64,
-    ) -> Option<()> {
+    /// Encrypts the packet, and appends what proves it.
+    fn seal_rtp(&self, datagrams: &mut Vec<u8>, packet: Unsealed) -> Option<()> {
+        let Unsealed { start, text, ssrc, index } = packet;
         let packet = datagrams.get_mut(start..)?;
         let (open, text) = packet.split_at_mut_checked(text.checked_sub(start)?)?;
         match self {
@@ -226,17 +229,9 @@ impl Sealer {
         Some(Self { rtp: of(RTP)?, rtcp: of(RTCP)?, index: 1 })
     }
 
-    /// Encrypts the RTP packet from `start` to the end in its place; its header goes up to `text`. `index`: its extended
-    /// sequence number, which no other packet of this SSRC may have.
-    pub(super) fn seal(
-        &self,
-        datagrams: &mut Vec<u8>,
-        start: usize,
-        text: usize,
-        ssrc: u32,
-        index: u64,
-    ) -> Option<()> {
-        self.rtp.seal_rtp(datagrams, start, text, ssrc, index)
+    /// Encrypts an RTP packet in its place.
+    pub(super) fn seal(&self, datagrams: &mut Vec<u8>, packet: Unsealed) -> Option<()> {
+        self.rtp.seal_rtp(datagrams, packet)
     }
 
     /// Encrypts an RTCP packet of this sender in its place.
@@ -337,7 +332,8 @@ mod tests {
         let salt: [u8; GCM_SALT] = hex("517569642070726f2071756f").try_into().expect("twelve");
         let key = UnboundKey::new(&AES_128_GCM, &hex("000102030405060708090a0b0c0d0e0f")).expect("a key");
         let cipher = Cipher::Gcm { key: LessSafeKey::new(key), salt };
-        cipher.seal_rtp(&mut packet, 0, 12, 0x5501_a0b2, 0xf17b).expect("sealed");
+        let unsealed = Unsealed { start: 0, text: 12, ssrc: 0x5501_a0b2, index: 0xf17b };
+        cipher.seal_rtp(&mut packet, unsealed).expect("sealed");
         let expected = "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833\
                         899d7f27beb16a9152cf765ee4390cce";
         assert_eq!(packet, hex(expected));
@@ -383,7 +379,7 @@ mod tests {
             let sealer = Sealer::new(&agreed(profile, length, false)).expect("keys");
             let sealed = |ssrc: u32, index: u64| {
                 let mut datagrams = vec![0; 100 + 60];
-                sealer.seal(&mut datagrams, 100, 112, ssrc, index).expect("sealed");
+                sealer.seal(&mut datagrams, Unsealed { start: 100, text: 112, ssrc, index }).expect("sealed");
                 datagrams.split_off(112)
             };
             let packets = [sealed(1, 1), sealed(1, 2), sealed(1, 65_537), sealed(2, 1)];

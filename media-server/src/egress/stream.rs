@@ -8,7 +8,7 @@ use str0m::media::{MediaKind, Mid};
 use str0m::rtp::{Extension, ExtensionMap};
 
 use super::rtcp::SenderReport;
-use super::srtp::Sealer;
+use super::srtp::{Sealer, Unsealed};
 use crate::room::rewrite::Numbers;
 use crate::session::Vp8Numbers;
 
@@ -185,7 +185,7 @@ impl Outgoing {
             self.sent.highest = Some(sequence);
             self.sent.latest = Some((timestamp, came));
         }
-        sealer.seal(datagrams, start, text, ssrc, sequence)?;
+        sealer.seal(datagrams, Unsealed { start, text, ssrc, index: sequence })?;
         if self.repairs.is_some() {
             self.keep(now, packet);
         }
@@ -231,7 +231,7 @@ impl Outgoing {
         let text = datagrams.len();
         datagrams.extend_from_slice(&number.to_be_bytes());
         append(datagrams, &packet);
-        sealer.seal(datagrams, start, text, header.ssrc, header.sequence)
+        sealer.seal(datagrams, Unsealed { start, text, ssrc: header.ssrc, index: header.sequence })
     }
 
     /// A packet of nothing but padding. `None`: nobody would take it.
@@ -246,7 +246,7 @@ impl Outgoing {
         *datagrams.get_mut(start)? |= PADDED;
         datagrams.resize(text + PADDING - 1, 0);
         datagrams.push(PADDING as u8);
-        sealer.seal(datagrams, start, text, header.ssrc, header.sequence)
+        sealer.seal(datagrams, Unsealed { start, text, ssrc: header.ssrc, index: header.sequence })
     }
 
     /// Padding can be sent.
