@@ -68,12 +68,12 @@ impl Egress {
     /// str0m sends DTLS and RTCP over the way that ICE has chosen.
     pub(crate) fn learn_route(&mut self, transmit: &Transmit) {
         if matches!(transmit.contents.first(), Some(20..=63 | 128..=191)) {
-            self.take(Route::from(transmit));
+            self.follow(Route::from(transmit));
         }
     }
 
     /// ICE has chosen this way.
-    pub(crate) fn take(&mut self, route: Route) {
+    pub(crate) fn follow(&mut self, route: Route) {
         if self.route.replace(route).is_some_and(|before| before != route) {
             self.estimator.begin_anew();
         }

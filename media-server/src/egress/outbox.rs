@@ -77,6 +77,14 @@ impl Outbox {
         Some(Departure { route, segment: length, contents: self.datagrams.get(start..)? })
     }
 
+    /// One more datagram, which is ready.
+    pub(crate) fn copy(&mut self, route: Route, datagram: &[u8]) -> Option<Departure<'_>> {
+        self.put(route, |datagrams| {
+            datagrams.extend_from_slice(datagram);
+            Some(())
+        })
+    }
+
     /// The last run goes on, or a new one begins.
     fn count(&mut self, route: Route, start: usize, length: usize) {
         let waiting = self.runs.len() > self.taken;
@@ -120,10 +128,7 @@ mod tests {
     }
 
     fn put(outbox: &mut Outbox, port: u16, length: usize, fill: u8) {
-        outbox.put(route(port), |datagrams| {
-            datagrams.extend(std::iter::repeat_n(fill, length));
-            Some(())
-        });
+        outbox.copy(route(port), &vec![fill; length]);
     }
 
     fn departures(outbox: &mut Outbox) -> Vec<(u16, usize, Vec<Vec<u8>>)> {

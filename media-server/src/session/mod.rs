@@ -223,10 +223,7 @@ impl Session {
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.now = now;
         while let Some((route, double)) = self.doubles.pop_due(now + EARLY) {
-            self.outbox.put(route, |datagrams| {
-                datagrams.extend_from_slice(&double);
-                Some(())
-            });
+            self.outbox.copy(route, &double);
         }
         self.release_due(now + EARLY);
         let mut at = now;
@@ -380,7 +377,7 @@ impl Session {
             Event::PeerStats(stats) => {
                 if let Some(pair) = stats.selected_candidate_pair {
                     let (source, destination) = (pair.local.addr, pair.remote.addr);
-                    self.egress.take(Route { proto: pair.protocol, source, destination });
+                    self.egress.follow(Route { proto: pair.protocol, source, destination });
                 }
                 self.events.extend(self.quality.update(self.now, self.round_trip));
             }

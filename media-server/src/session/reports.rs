@@ -124,10 +124,7 @@ impl Session {
     /// What is not a forwarded packet leaves. A report leaves a second time where packets get lost.
     pub(super) fn put(&mut self, route: Route, datagram: &[u8]) {
         let helps = self.repairs.is_lossy() && !self.egress.is_congested();
-        let put = self.outbox.put(route, |datagrams| {
-            datagrams.extend_from_slice(datagram);
-            Some(())
-        });
+        let put = self.outbox.copy(route, datagram);
         if let Some(put) = put.filter(|put| helps && is_worth_repeating(put.contents)) {
             self.doubles.repeat(self.now, &put);
         }
