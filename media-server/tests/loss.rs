@@ -60,6 +60,22 @@ fn redundancy_keeps_a_voice_whole_when_both_networks_are_bad() {
     assert!(red <= 0.5, "{red:.2} % lost with RED");
 }
 
+/// By the round trip a receiver knows when to ask for a packet again.
+#[test]
+fn who_only_receives_learns_the_round_trip() {
+    let mut sim = Sim::new(config());
+    sim.join(Protocol::Udp, &[Source::Camera], &[]);
+    let track = sim.peers[0].track(Source::Camera);
+    sim.join(Protocol::Udp, &[], &[track]);
+    for delay in [10, 100] {
+        sim.network.delay = Duration::from_millis(delay);
+        sim.talk(Duration::from_secs(5));
+        let learnt = sim.peers[1].round_trip.expect("an answer").as_millis();
+        let expected = u128::from(delay) * 2;
+        assert!((expected..expected + 3).contains(&learnt), "{learnt} ms, not {expected}");
+    }
+}
+
 /// When each retransmission, and each report but transport-wide feedback, is sent to a peer.
 fn repeats(sim: &Sim, peer: usize) -> BTreeMap<&[u8], Vec<Instant>> {
     const RTX: u8 = 97;

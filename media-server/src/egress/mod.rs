@@ -22,6 +22,7 @@ pub(crate) use stream::{ExtensionIds, Outgoing, Packet};
 
 use estimator::Estimator;
 use register::Register;
+use rtcp::Reference;
 use srtp::{Opener, Sealer};
 use stream::Leaving;
 
@@ -30,6 +31,8 @@ const REPORT: Duration = Duration::from_secs(1);
 
 /// Browsers report ten times a second about packets with transport-wide numbers, if they do at all.
 const REPORTED_WITHIN: Duration = Duration::from_secs(2);
+/// Receivers whose reference times wait to be told again; a browser is one or two.
+const MOST_REFERENCES: usize = 8;
 /// Reports together are not longer than this, bytes: a datagram has to fit everywhere.
 const MOST_REPORTED: usize = 1_000;
 
@@ -43,6 +46,7 @@ pub(crate) struct Egress {
     /// Packets with transport-wide numbers have been sent since then.
     numbered_since: Option<Instant>,
     reports_due: Option<Instant>,
+    references: Vec<Reference>,
 }
 
 impl Egress {
@@ -55,6 +59,7 @@ impl Egress {
             estimator: Estimator::new(now),
             numbered_since: None,
             reports_due: None,
+            references: Vec::new(),
         }
     }
 
@@ -204,7 +209,19 @@ impl Egress {
                 first.get_or_insert(stream.ssrc);
             }
         }
+        if let Some(ssrc) = first {
+            rtcp::write_references(now, ssrc, &self.references, &mut packets);
+            self.references.clear();
+        }
         leave(&mut packets, first);
+    }
+
+    /// A receiver's reference time came; the next sender report tells it again. Of one receiver the latest counts.
+    pub(crate) fn refer(&mut self, now: Instant, ssrc: u32, time: u32) {
+        self.references.retain(|reference| reference.ssrc != ssrc);
+        if self.references.len() < MOST_REFERENCES {
+            self.references.push(Reference { ssrc, time, came: now });
+        }
     }
 
     /// The plain reports of a datagram; `None`: forged, or seen before.

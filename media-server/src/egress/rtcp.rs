@@ -1,13 +1,17 @@
-//! What participants report about what they are sent (RTCP, RFC 3550 §6.4, RFC 4585 §6, RFC 5104 §4.3.1), and what they are
-//! told about it.
+//! What participants report about what they are sent (RTCP, RFC 3550 §6.4, RFC 3611 §4.4, RFC 4585 §6, RFC 5104 §4.3.1), and
+//! what they are told about it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
+const EXTENDED_REPORT: u8 = 207;
+/// Blocks of an extended report.
+const REFERENCE_TIME: u8 = 4;
+const SINCE_REFERENCE: u8 = 5;
 /// Length of a block about one stream, bytes.
 const BLOCK: usize = 24;
 /// Packets that one transport-wide report tells of at most; browsers report ten times a second.
@@ -32,6 +36,11 @@ pub(crate) enum Report<'a> {
         ssrc: u32,
     },
     Transport(Transport),
+    /// Middle bits of the NTP time at which the receiver sent this; told them again, it knows the round trip.
+    Reference {
+        ssrc: u32,
+        time: u32,
+    },
 }
 
 /// How a stream arrives.
@@ -98,6 +107,11 @@ pub(crate) fn each<'a>(mut packets: &'a [u8], mut take: impl FnMut(Report<'a>)) 
                 let entries = body.get(8..).unwrap_or_default().chunks_exact(8);
                 entries.filter_map(|entry| word(entry, 0)).for_each(|ssrc| take(Report::Keyframe { ssrc }));
             }
+            (EXTENDED_REPORT, _) => {
+                if let Some((ssrc, time)) = word(body, 0).zip(body.get(4..).and_then(reference)) {
+                    take(Report::Reference { ssrc, time });
+                }
+            }
             _ => {}
         }
         packets = others;
@@ -119,6 +133,18 @@ fn receptions<'a>(blocks: Option<&'a [u8]>, count: u8, take: &mut impl FnMut(Rep
         let (last_report, since) = (word(block, 16).unwrap_or(0), word(block, 20).unwrap_or(0));
         take(Report::Reception(Reception { ssrc, lost: f32::from(*lost) / 256.0, last_report, since }));
     }
+}
+
+/// The reference time among the blocks of an extended report.
+fn reference(mut blocks: &[u8]) -> Option<u32> {
+    while let Some(([kind, _, high, low], rest)) = blocks.split_first_chunk::<4>() {
+        let (block, others) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])) * 4)?;
+        if *kind == REFERENCE_TIME {
+            return word(block, 2);
+        }
+        blocks = others;
+    }
+    None
 }
 
 fn transport(body: &[u8]) -> Option<Transport> {
@@ -211,6 +237,32 @@ impl SenderReport<'_> {
     }
 }
 
+/// A receiver's reference time that came here, to be told again (RFC 3611 §4.5).
+pub(super) struct Reference {
+    pub(super) ssrc: u32,
+    pub(super) time: u32,
+    pub(super) came: Instant,
+}
+
+/// Appends how long ago receivers' reference times came; nothing if none did.
+pub(super) fn write_references(now: Instant, ssrc: u32, references: &[Reference], packet: &mut Vec<u8>) {
+    if references.is_empty() {
+        return;
+    }
+    let block = references.len() * 3;
+    packet.extend_from_slice(&[0x80, EXTENDED_REPORT, 0, block as u8 + 2]);
+    packet.extend_from_slice(&ssrc.to_be_bytes());
+    packet.extend_from_slice(&[SINCE_REFERENCE, 0, 0, block as u8]);
+    for reference in references {
+        let since = now.saturating_duration_since(reference.came).as_micros() << 16;
+        // 0 would say that none came.
+        let since = ((since / 1_000_000) as u32).max(1);
+        for word in [reference.ssrc, reference.time, since] {
+            packet.extend_from_slice(&word.to_be_bytes());
+        }
+    }
+}
+
 /// NTP time (RFC 3550 §4) of a time since 1970.
 pub(super) fn ntp(since_1970: Duration) -> u64 {
     let seconds = since_1970.as_secs() + NTP_OFFSET;
@@ -287,6 +339,37 @@ mod tests {
             ]),
             []
         );
+    }
+
+    #[test]
+    fn a_receivers_time_is_found_and_told_again_with_how_long_ago_it_came() {
+        let extended = [
+            &[0x80, 207, 0, 7, 0, 0, 0, 9][..],
+            &[1, 0, 0, 1, 0xff, 0xff, 0xff, 0xff],
+            &[4, 0, 0, 2, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0],
+        ];
+        let extended = extended.concat();
+        assert_eq!(reports(&extended), [], "of a length that is not its own");
+        let extended = [&[0x80, 207, 0, 6], extended.get(4..).unwrap_or_default()].concat();
+        assert_eq!(reports(&extended), [Report::Reference { ssrc: 9, time: 0x5678_9abc }]);
+        assert!(each(&extended, drop), "may also tell about what the participant sends");
+        let cut = [&[0x80, 207, 0, 5], extended.get(4..24).unwrap_or_default()].concat();
+        assert_eq!(reports(&cut), []);
+
+        let came = Instant::now();
+        let mut packet = Vec::new();
+        write_references(came, 7, &[], &mut packet);
+        assert_eq!(packet, [0; 0]);
+        let now = came + Duration::from_millis(1_500);
+        let references =
+            [Reference { ssrc: 9, time: 0x5678_9abc, came }, Reference { ssrc: 8, time: 1, came: now }];
+        write_references(now, 7, &references, &mut packet);
+        let expected = [
+            &[0x80, 207, 0, 8, 0, 0, 0, 7, 5, 0, 0, 6][..],
+            &[0, 0, 0, 9, 0x56, 0x78, 0x9a, 0xbc, 0, 1, 0x80, 0],
+            &[0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1],
+        ];
+        assert_eq!(packet, expected.concat());
     }
 
     #[test]

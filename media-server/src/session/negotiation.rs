@@ -36,6 +36,7 @@ impl Session {
         self.publish(negotiation);
         self.update_forwards(negotiation.request, &subscriptions, random);
         let answer = self.with_our_streams(&answer, random);
+        self.forget_their_streams(&lines);
         self.timeout(now);
         Ok(Answer(answer))
     }
@@ -117,6 +118,9 @@ impl Session {
     /// may see two packets of one sender with the same number.
     fn with_our_streams(&mut self, answer: &str, random: &mut impl FnMut(&mut [u8; 28])) -> String {
         let mut renamed = Vec::new();
+        let streams = self.forwards.iter().filter_map(|forward| forward.stream.as_ref());
+        let mut ssrcs: Vec<u32> =
+            streams.flat_map(|stream| [Some(stream.ssrc), stream.rtx()]).flatten().collect();
         for forward in &mut self.forwards {
             let Some(media) = self.rtc.media(forward.mid) else { continue };
             let (ids, name) = (ExtensionIds::of(media.remote_extmap()), media.cname().to_owned());
@@ -130,7 +134,8 @@ impl Session {
                 let mut bytes = [0; 28];
                 random(&mut bytes);
                 let first = u16::from_be_bytes([bytes[0], bytes[1]]);
-                Outgoing::new(forward.mid, name, forward.kind, !ssrc, rtx.map(|rtx| !rtx), first)
+                let (ssrc, rtx) = (take(&mut ssrcs, !ssrc), rtx.map(|rtx| take(&mut ssrcs, !rtx)));
+                Outgoing::new(forward.mid, name, forward.kind, ssrc, rtx, first)
             });
             stream.ids = ids;
             stream.pad_as(padded_as.map(|pt| *pt));
@@ -140,6 +145,19 @@ impl Session {
         }
         self.drain();
         answer.split_inclusive('\n').map(|line| with_renamed(line, &renamed)).collect()
+    }
+
+    /// str0m would look after its own streams for as long as the session lasts, and report of each that nothing was sent. It
+    /// announces new ones in every answer, under which ours go on.
+    fn forget_their_streams(&mut self, lines: &[OfferedLine]) {
+        for line in lines {
+            let mut api = self.rtc.direct_api();
+            let theirs = api.stream_tx_by_mid(Mid::from(line.mid.as_str()), None).map(|theirs| theirs.ssrc());
+            if let Some(theirs) = theirs {
+                api.remove_stream_tx(theirs);
+                self.drain();
+            }
+        }
     }
 
     fn update_forwards(
@@ -165,6 +183,15 @@ impl Session {
             self.forwards.push(Forward::new(*mid, kind, subscription.track, request, random));
         }
     }
+}
+
+/// The SSRC, or the next one that no stream of the session ever had: with the same keys its numbers would begin anew.
+fn take(taken: &mut Vec<u32>, mut ssrc: u32) -> u32 {
+    while taken.contains(&ssrc) {
+        ssrc = ssrc.wrapping_add(1);
+    }
+    taken.push(ssrc);
+    ssrc
 }
 
 /// A line about streams (RFC 5576 §4.1, §4.2) with others' SSRCs; any other line as it is.
@@ -216,6 +243,12 @@ fn check_subscriptions<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_streams_share_an_ssrc() {
+        let mut taken = vec![7, u32::MAX, 0];
+        assert_eq!([9, 7, 7, u32::MAX].map(|ssrc| take(&mut taken, ssrc)), [9, 8, 10, 1]);
+    }
 
     #[test]
     fn streams_are_renamed_where_an_answer_tells_of_streams_and_nowhere_else() {

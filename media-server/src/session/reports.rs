@@ -57,6 +57,7 @@ impl Session {
                 let mid = self.forwards.iter().find(about).map(|forward| forward.mid);
                 self.events.extend(mid.map(SessionEvent::KeyframeRequested));
             }
+            Report::Reference { ssrc, time } => self.egress.refer(now, ssrc, time),
             Report::Transport(transport) => {
                 if self.egress.arrived(now, &transport) {
                     self.events.push_back(SessionEvent::EstimateChanged);

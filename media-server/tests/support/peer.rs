@@ -62,6 +62,8 @@ pub(crate) struct Peer {
     pub(crate) arrived: Vec<Arrived>,
     /// Keyframe requests that reached us and have not been answered.
     pub(crate) keyframe_requests: usize,
+    /// As the server's answers to its reference times tell.
+    pub(crate) round_trip: Option<Duration>,
     pub(crate) publish: Vec<(Mid, Source)>,
     pub(crate) subscribe: Vec<(Mid, TrackId)>,
     /// The camera sends H.264 instead of VP8.
@@ -96,6 +98,7 @@ impl Peer {
         let address = SocketAddr::from(([10, 0, 0, number], 5000));
         let codecs =
             Rtc::builder().set_crypto_provider(srtp::PROVIDER.clone()).set_rtp_mode(true).clear_codecs();
+        let codecs = codecs.set_stats_interval(Some(Duration::from_secs(1)));
         let mut rtc = codecs.enable_opus(true, red).enable_vp8(true).enable_h264(true).build(now);
         let candidate = match proto {
             Protocol::Tcp => Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build(),
@@ -109,6 +112,7 @@ impl Peer {
             connected: false,
             arrived: Vec::new(),
             keyframe_requests: 0,
+            round_trip: None,
             publish: Vec::new(),
             subscribe: Vec::new(),
             h264: false,
@@ -356,6 +360,9 @@ impl Peer {
                     }
                 }
                 Output::Event(Event::RtpPacket(packet)) => self.record(now, packet),
+                Output::Event(Event::MediaIngressStats(stats)) => {
+                    self.round_trip = stats.rtt.or(self.round_trip);
+                }
                 Output::Event(_) => {}
             }
         }
