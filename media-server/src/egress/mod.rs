@@ -63,6 +63,10 @@ impl Egress {
         }
     }
 
+    pub(crate) fn has_agreed(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// The first keys stay: with others, numbers would begin anew.
     pub(crate) fn agree(&mut self, agreed: &Agreed) {
         if self.keys.is_none() {

@@ -78,11 +78,24 @@ impl DtlsProvider for SharedConfig {
         if version != DtlsVersion::Dtls12 {
             return Err(CryptoError::Other(format!("DTLS {version} is not set up")));
         }
-        Ok(Box::new(Instance(Dtls::new_12(self.config(mtu)?, certificate.clone(), now))))
+        let dtls = Dtls::new_12(self.config(mtu)?, certificate.clone(), now);
+        Ok(Box::new(Instance { dtls, settled: None }))
     }
 }
 
-struct Instance(Dtls);
+struct Instance {
+    dtls: Dtls,
+    /// Nothing is left to poll before this time, unless something is done with it. str0m polls it for each packet of a
+    /// session, long after it has anything to say.
+    settled: Option<Instant>,
+}
+
+impl Instance {
+    fn changed(&mut self) -> &mut Dtls {
+        self.settled = None;
+        &mut self.dtls
+    }
+}
 
 thread_local! {
     /// str0m keeps what DTLS agreed on to itself. Whoever drives an `Rtc` finds it here afterwards.
@@ -102,52 +115,59 @@ impl fmt::Debug for Instance {
 
 impl DtlsInstance for Instance {
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        let active = self.0.is_active();
-        let output = self.0.poll_output(buffer);
-        if let DtlsOutput::KeyingMaterial(material, profile) = &output {
-            let material = Zeroizing::new(material.as_ref().to_vec());
-            AGREED.set(Some(Agreed { profile: *profile, material, active }));
+        if let Some(at) = self.settled {
+            return DtlsOutput::Timeout(at);
+        }
+        let active = self.dtls.is_active();
+        let output = self.dtls.poll_output(buffer);
+        match &output {
+            DtlsOutput::KeyingMaterial(material, profile) => {
+                let material = Zeroizing::new(material.as_ref().to_vec());
+                AGREED.set(Some(Agreed { profile: *profile, material, active }));
+            }
+            DtlsOutput::Timeout(at) => self.settled = Some(*at),
+            _ => {}
         }
         output
     }
 
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        self.changed().set_active(active);
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        if self.0.is_active() && is_client_hello(packet) {
+        if self.dtls.is_active() && is_client_hello(packet) {
             return Ok(());
         }
-        self.0.handle_packet(packet)
+        self.changed().handle_packet(packet)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
+        self.changed().handle_timeout(now)
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
+        self.changed().send_application_data(data)
     }
 
     fn is_active(&self) -> bool {
-        self.0.is_active()
+        self.dtls.is_active()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
+        self.dtls.protocol_version()
     }
 
     fn is_closing(&self) -> bool {
-        self.0.is_closing()
+        self.dtls.is_closing()
     }
 
     fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.dtls.is_closed()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
+        self.changed().close()
     }
 }
 

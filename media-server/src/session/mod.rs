@@ -301,6 +301,9 @@ impl Session {
     }
 
     fn drain(&mut self) {
+        if self.egress.has_agreed() {
+            return self.drain_outputs();
+        }
         // Of another session, if a panic ended it between its handshake and here.
         drop(dtls::take_agreed());
         self.drain_outputs();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use str0m::net::Transmit;
 
-use super::{EARLY, Forward, HOUSEKEEPING, Session, SessionEvent};
+use super::{Forward, HOUSEKEEPING, Session, SessionEvent};
 use crate::egress::{Outgoing, Report, Route, each_report};
 
 /// Format and type of transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
@@ -92,13 +92,13 @@ impl Session {
     }
 
     /// What str0m sends. Transport-wide feedback waits for the next forwarded packet, since what leaves together costs the
-    /// system one call: a fifth of all calls in a conversation of two. Not longer than to the next housekeeping: browsers
-    /// take reports as far apart as 250 ms.
+    /// system one call: a fifth of all calls in a conversation of two. Not longer than to the next housekeeping but one:
+    /// whoever speaks sends every 20 ms, and browsers take reports as far apart as 250 ms.
     pub(super) fn take_over(&mut self, transmit: &Transmit) {
         let route = Route::from(transmit);
         if is_feedback_alone(&transmit.contents) {
             self.release();
-            let until = self.next_multiple(self.now + EARLY, HOUSEKEEPING);
+            let until = self.next_multiple(self.now + HOUSEKEEPING, HOUSEKEEPING);
             self.held = Some(Held { route, datagram: transmit.contents.to_vec(), until });
         } else {
             self.put(route, &transmit.contents);

@@ -22,9 +22,11 @@ use super::transcriber::{TranscribeError, Transcriber};
 use crate::precedence::step_back;
 use crate::{MediaEvent, ParticipantId, RoomId};
 
-/// How often the tap is emptied.
+/// How often the tap is emptied, and commands are looked for.
 const POLL: Duration = Duration::from_millis(20);
-/// Commands waiting for the pipeline thread, which takes them every [`POLL`]. A caller that finds the queue full
+/// The same while nobody is captioned: not longer than a first word, since what is said meanwhile is in the tap.
+const QUIET_POLL: Duration = Duration::from_millis(100);
+/// Commands waiting for the pipeline thread. A caller that finds the queue full
 /// waits; commands are never dropped.
 const COMMANDS: usize = 4096;
 /// After this a shutdown no longer waits for the reader of the events.
@@ -72,7 +74,7 @@ pub(super) fn start(
     Ok((commands, threads))
 }
 
-/// The pipeline thread. Wakes when an inference is done, and every [`POLL`] for packets and commands.
+/// The pipeline thread. Wakes when an inference is done, and in between for packets and commands.
 fn run(
     mut front: Front,
     commands: &Receiver<Command>,
@@ -92,12 +94,12 @@ fn run(
             }
             Err(RecvTimeoutError::Timeout) => {
                 let now = Instant::now();
-                next_poll = now + POLL;
                 if front.take_input(commands, now) && stop_at.is_none() {
                     front.pipeline.finish_all(now);
                     stop_at = Some(now + SHUTDOWN_WITHIN);
                 }
                 front.pipeline.tick(now);
+                next_poll = now + if front.pipeline.is_idle() { QUIET_POLL } else { POLL };
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
