@@ -7,8 +7,8 @@ use super::register::Outcome;
 
 /// How long padding is sent. At three times what the way carries, 40 ms of queue.
 const DURATION: Duration = Duration::from_millis(20);
-/// It leaves in parts.
-pub(super) const TICK: Duration = Duration::from_millis(5);
+/// It leaves in two parts: each wakes a thread, and costs a call of the system.
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// One part of so many is padding, however much else is sent meanwhile.
 const LEAST: u64 = 4;
 /// Whatever is not reported after this is lost.

@@ -84,11 +84,15 @@ impl Session {
     /// (`actpass`, as browsers do) becomes the DTLS server, as RFC 5763 §5 recommends: a forged hello is of no use then.
     fn as_taken_up(&mut self, offer: &str) -> String {
         let lines: Vec<&str> = offer.split_inclusive('\n').collect();
-        let lines = self.offered.taken_up(&lines).into_iter();
-        lines
-            .filter(|line| !(self.config.ice_lite && line.starts_with("a=candidate:")))
-            .map(|line| if line.trim_end() == "a=setup:actpass" { "a=setup:passive\r\n" } else { line })
-            .collect()
+        let mut taken_up = String::with_capacity(offer.len() + 2);
+        for line in self.offered.taken_up(&lines) {
+            match line.trim_end() {
+                "a=setup:actpass" => taken_up.push_str("a=setup:passive\r\n"),
+                candidate if self.config.ice_lite && candidate.starts_with("a=candidate:") => {}
+                _ => taken_up.push_str(line),
+            }
+        }
+        taken_up
     }
 
     /// An ICE restart makes str0m invent credentials; ours must go on leading to this slot, so they replace them in
@@ -144,7 +148,9 @@ impl Session {
                 .extend(rtx.zip(stream.rtx()).map(|(theirs, ours)| (theirs.to_string(), ours.to_string())));
         }
         self.drain();
-        answer.split_inclusive('\n').map(|line| with_renamed(line, &renamed)).collect()
+        let mut ours = String::with_capacity(answer.len());
+        answer.split_inclusive('\n').for_each(|line| push_renamed(&mut ours, line, &renamed));
+        ours
     }
 
     /// str0m would look after its own streams for as long as the session lasts, and report of each that nothing was sent. It
@@ -194,18 +200,17 @@ fn take(taken: &mut Vec<u32>, mut ssrc: u32) -> u32 {
     ssrc
 }
 
-/// A line about streams (RFC 5576 §4.1, §4.2) with others' SSRCs; any other line as it is.
-fn with_renamed(line: &str, renamed: &[(String, String)]) -> String {
+/// Appends a line about streams (RFC 5576 §4.1, §4.2) with others' SSRCs, and any other line as it is.
+fn push_renamed(answer: &mut String, line: &str, renamed: &[(String, String)]) {
     if !line.starts_with("a=ssrc:") && !line.starts_with("a=ssrc-group:") {
-        return line.to_owned();
+        return answer.push_str(line);
     }
-    let ours = |word: &str| renamed.iter().find(|(theirs, _)| theirs == word).map(|(_, ours)| ours.clone());
-    let words = line.split_inclusive([':', ' ', '\r', '\n']);
-    let replaced = words.map(|word| {
+    for word in line.split_inclusive([':', ' ', '\r', '\n']) {
         let bare = word.trim_end_matches([':', ' ', '\r', '\n']);
-        ours(bare).map_or_else(|| word.to_owned(), |ours| word.replace(bare, &ours))
-    });
-    replaced.collect()
+        let ours = renamed.iter().find(|(theirs, _)| theirs == bare).map_or(bare, |(_, ours)| ours);
+        answer.push_str(ours);
+        answer.push_str(word.get(bare.len()..).unwrap_or_default());
+    }
 }
 
 fn media_kind(source: Source) -> MediaKind {
@@ -253,7 +258,11 @@ mod tests {
     #[test]
     fn streams_are_renamed_where_an_answer_tells_of_streams_and_nowhere_else() {
         let renamed = [("12".to_owned(), "99".to_owned()), ("123".to_owned(), "88".to_owned())];
-        let line = |line| with_renamed(line, &renamed);
+        let line = |line| {
+            let mut answer = String::new();
+            push_renamed(&mut answer, line, &renamed);
+            answer
+        };
         assert_eq!(line("a=ssrc:12 cname:12 x\r\n"), "a=ssrc:99 cname:99 x\r\n");
         assert_eq!(line("a=ssrc-group:FID 12 123\r\n"), "a=ssrc-group:FID 99 88\r\n");
         assert_eq!(line("a=ssrc:1234 msid:a 123\r\n"), "a=ssrc:1234 msid:a 88\r\n");

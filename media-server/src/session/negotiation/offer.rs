@@ -1,5 +1,7 @@
 //! How large an offer may be, counted before anything parses it, and what its m-lines are.
 
+use std::fmt::Display;
+
 use str0m::media::MediaKind;
 
 use crate::MediaError;
@@ -31,11 +33,16 @@ pub(super) struct OfferedLine {
 
 /// Kind and mid of every audio and video m-line of an offer that is within the limits.
 pub(super) fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError> {
-    check_size(offer)?;
-    let mut lines = Vec::new();
+    if offer.len() > MAX_BYTES {
+        return Err(MediaError::Sdp(format!("longer than {MAX_BYTES} bytes")));
+    }
+    let mut offered = Vec::new();
+    let (mut lines, mut media_lines, mut candidates) = (0, 0, 0);
     let (mut kind, mut attributes) = (None, [0; MAX_ATTRIBUTES.len()]);
     for line in offer.lines() {
+        count(&mut lines, MAX_LINES, "lines")?;
         if let Some(media) = line.strip_prefix("m=") {
+            count(&mut media_lines, MAX_M_LINES, "m-lines")?;
             attributes = [0; MAX_ATTRIBUTES.len()];
             if media.split(' ').skip(3).count() > MAX_PAYLOAD_TYPES {
                 return Err(too_many(MAX_PAYLOAD_TYPES, "payload types in an m-line"));
@@ -45,35 +52,31 @@ pub(super) fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError>
                 Some("video") => Some(MediaKind::Video),
                 _ => None,
             };
+        } else if line.starts_with("a=candidate:") {
+            count(&mut candidates, MAX_CANDIDATES, "candidates")?;
         } else if let (Some(mid), Some(kind)) = (line.strip_prefix("a=mid:"), kind) {
-            lines.push(OfferedLine { mid: mid.trim().to_owned(), kind });
-        }
-        for ((prefix, most, what), count) in MAX_ATTRIBUTES.iter().zip(&mut attributes) {
-            *count += usize::from(line.starts_with(prefix));
-            if *count > *most {
-                return Err(too_many(*most, &format!("{what} in an m-line")));
-            }
+            offered.push(OfferedLine { mid: mid.trim().to_owned(), kind });
+        } else {
+            check_attribute(line, &mut attributes)?;
         }
     }
-    Ok(lines)
+    Ok(offered)
 }
 
-fn check_size(offer: &str) -> Result<(), MediaError> {
-    if offer.len() > MAX_BYTES {
-        return Err(MediaError::Sdp(format!("longer than {MAX_BYTES} bytes")));
+/// `attributes`: how many of each the m-line has so far.
+fn check_attribute(line: &str, attributes: &mut [usize; MAX_ATTRIBUTES.len()]) -> Result<(), MediaError> {
+    let mut limits = MAX_ATTRIBUTES.iter().zip(attributes);
+    match limits.find(|((prefix, ..), _)| line.starts_with(prefix)) {
+        Some(((_, most, what), counted)) => count(counted, *most, &format_args!("{what} in an m-line")),
+        None => Ok(()),
     }
-    for (prefix, most, what) in [
-        ("", MAX_LINES, "lines"),
-        ("m=", MAX_M_LINES, "m-lines"),
-        ("a=candidate:", MAX_CANDIDATES, "candidates"),
-    ] {
-        if offer.lines().filter(|line| line.starts_with(prefix)).count() > most {
-            return Err(too_many(most, what));
-        }
-    }
-    Ok(())
 }
 
-fn too_many(most: usize, what: &str) -> MediaError {
+fn count(counted: &mut usize, most: usize, what: impl Display) -> Result<(), MediaError> {
+    *counted += 1;
+    if *counted > most { Err(too_many(most, what)) } else { Ok(()) }
+}
+
+fn too_many(most: usize, what: impl Display) -> MediaError {
     MediaError::Sdp(format!("more than {most} {what}"))
 }
