@@ -125,8 +125,13 @@ need-test:
 
 # The web client is built before cargo runs: the binary embeds it.
 .PHONY: web web-packages
-web: web-packages
+# Unchanged, neither the client is built again nor the program that embeds it, which takes minutes to link. A folder is newer
+# when a file in it is gone.
+WEB_SOURCES := $(shell find web-client/src web-client/public) $(addprefix web-client/,index.html package.json tsconfig.json vite.config.ts)
+web: web-client/dist/index.html
+web-client/dist/index.html: web-client/node_modules/.package-lock.json $(WEB_SOURCES)
 	@$(WEB) build -- --logLevel error
+	@touch $@
 web-packages: web-client/node_modules/.package-lock.json
 web-client/node_modules/.package-lock.json: web-client/package-lock.json
 	npm --prefix web-client ci --no-audit --no-fund --loglevel error
