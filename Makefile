@@ -127,11 +127,12 @@ need-test:
 .PHONY: web web-packages
 # Unchanged, neither the client is built again nor the program that embeds it, which takes minutes to link. A folder is newer
 # when a file in it is gone.
-WEB_SOURCES := $(shell find web-client/src web-client/public) $(addprefix web-client/,index.html package.json tsconfig.json vite.config.ts)
+WEB_SOURCES := $(shell find web-client/src web-client/public -type d -o -type f ! -name '.*' ! -name '*.test.*') $(addprefix web-client/,index.html package.json tsconfig.json vite.config.ts)
 web: web-client/dist/index.html
 web-client/dist/index.html: web-client/node_modules/.package-lock.json $(WEB_SOURCES)
-	@$(WEB) build -- --logLevel error
-	@touch $@
+	@start=$$(date +%s.%N); \
+	$(WEB) build -- --logLevel error --outDir dist.new --emptyOutDir && rm -rf web-client/dist \
+	&& mv web-client/dist.new web-client/dist && touch --date "@$$start" $@
 web-packages: web-client/node_modules/.package-lock.json
 web-client/node_modules/.package-lock.json: web-client/package-lock.json
 	npm --prefix web-client ci --no-audit --no-fund --loglevel error

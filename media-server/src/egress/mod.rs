@@ -129,7 +129,7 @@ impl Egress {
         })?;
         let bytes = put.segment;
         self.reports_due.get_or_insert(now);
-        self.count(now, stream, bytes, false);
+        self.count(now, stream, bytes);
         Some(bytes)
     }
 
@@ -145,7 +145,7 @@ impl Egress {
         let (route, transport) = (self.route?, self.register.next());
         let put = outbox
             .put(route, |datagrams| stream.repair(Leaving { now, sealer, transport, datagrams }, number))?;
-        self.count(now, stream, put.segment, false);
+        self.count(now, stream, put.segment);
         Some(put)
     }
 
@@ -170,17 +170,17 @@ impl Egress {
             let put =
                 outbox.put(route, |datagrams| stream.pad(Leaving { now, sealer, transport, datagrams }));
             let Some(bytes) = put.map(|put| put.segment) else { return };
-            self.count(now, stream, bytes, true);
+            self.count(now, stream, bytes);
             due = due.saturating_sub(bytes);
         }
     }
 
     /// A packet leaves under the next transport-wide number, if its stream has those.
-    fn count(&mut self, now: Instant, stream: &Outgoing, bytes: usize, padding: bool) {
+    fn count(&mut self, now: Instant, stream: &Outgoing, bytes: usize) {
         if stream.is_numbered() {
             self.numbered_since.get_or_insert(now);
             self.register.push(now, bytes, self.estimator.probe.is_sending());
-            self.estimator.probe.sent(bytes, padding);
+            self.estimator.probe.sent(bytes);
         }
     }
 
@@ -223,9 +223,10 @@ impl Egress {
     /// A receiver's reference time came; the next sender report tells it again. Of one receiver the latest counts.
     pub(crate) fn refer(&mut self, now: Instant, ssrc: u32, time: u32) {
         self.references.retain(|reference| reference.ssrc != ssrc);
-        if self.references.len() < MOST_REFERENCES {
-            self.references.push(Reference { ssrc, time, came: now });
+        if self.references.len() >= MOST_REFERENCES {
+            self.references.remove(0);
         }
+        self.references.push(Reference { ssrc, time, came: now });
     }
 
     /// The plain reports of a datagram; `None`: forged, or seen before.

@@ -9,7 +9,8 @@ use super::register::Outcome;
 const DURATION: Duration = Duration::from_millis(20);
 /// It leaves in two parts: each wakes a thread, and costs a call of the system.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-/// One part of so many is padding, however much else is sent meanwhile.
+/// Of each part at least one of so many is padding, however much else is sent meanwhile: without a last packet nothing is
+/// told.
 const LEAST: u64 = 4;
 /// Whatever is not reported after this is lost.
 const OVERDUE: Duration = Duration::from_secs(1);
@@ -42,9 +43,8 @@ pub(crate) struct Wish {
 struct Burst {
     since: Instant,
     target: u64,
-    /// What has left since it began, and how much of it was padding.
+    /// What has left since it began.
     bytes: u64,
-    padding: u64,
     packets: usize,
     /// When the next part is due.
     next: Instant,
@@ -80,10 +80,9 @@ impl Probe {
     }
 
     /// So many bytes leave, padding or not.
-    pub(super) fn sent(&mut self, bytes: usize, padding: bool) {
+    pub(super) fn sent(&mut self, bytes: usize) {
         if let State::Sending(burst) = &mut self.state {
             burst.bytes += bytes as u64;
-            burst.padding += if padding { bytes as u64 } else { 0 };
             burst.packets += 1;
         }
     }
@@ -105,8 +104,7 @@ impl Probe {
             && let Some(target) = self.target(now, estimate)
         {
             (self.came, self.lost) = (Vec::new(), 0);
-            self.state =
-                State::Sending(Burst { since: now, target, bytes: 0, padding: 0, packets: 0, next: now });
+            self.state = State::Sending(Burst { since: now, target, bytes: 0, packets: 0, next: now });
         }
         let State::Sending(burst) = &mut self.state else { return 0 };
         if now < burst.next {
@@ -118,9 +116,10 @@ impl Probe {
             self.state = State::Waiting(burst);
             return 0;
         }
-        let due = burst.target * (elapsed + TICK).min(DURATION).as_micros() as u64 / 8_000_000;
+        let within = |time: Duration| burst.target * time.as_micros() as u64 / 8_000_000;
+        let due = within((elapsed + TICK).min(DURATION));
         // Pictures come in bursts of their own: some padding goes behind them, to see how long it waits.
-        let padding = due.saturating_sub(burst.bytes).max((due / LEAST).saturating_sub(burst.padding));
+        let padding = due.saturating_sub(burst.bytes).max(within(TICK) / LEAST);
         usize::try_from(padding).unwrap_or(0)
     }
 

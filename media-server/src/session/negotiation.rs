@@ -123,8 +123,9 @@ impl Session {
     fn with_our_streams(&mut self, answer: &str, random: &mut impl FnMut(&mut [u8; 28])) -> String {
         let mut renamed = Vec::new();
         let streams = self.forwards.iter().filter_map(|forward| forward.stream.as_ref());
-        let mut ssrcs: Vec<u32> =
-            streams.flat_map(|stream| [Some(stream.ssrc), stream.rtx()]).flatten().collect();
+        // str0m keeps 0 for itself.
+        let mut ssrcs = vec![0];
+        ssrcs.extend(streams.flat_map(|stream| [Some(stream.ssrc), stream.rtx()]).flatten());
         for forward in &mut self.forwards {
             let Some(media) = self.rtc.media(forward.mid) else { continue };
             let (ids, name) = (ExtensionIds::of(media.remote_extmap()), media.cname().to_owned());

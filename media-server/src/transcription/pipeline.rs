@@ -170,7 +170,7 @@ impl Pipeline {
         }
     }
 
-    /// Time passes. Call it at least every 50 ms.
+    /// Time passes. Call it at least every 50 ms while anybody is captioned.
     pub(super) fn tick(&mut self, now: Instant) {
         for speaker in self.speakers.values_mut() {
             speaker.tick(&mut self.ids, now);

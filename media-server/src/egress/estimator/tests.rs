@@ -58,9 +58,9 @@ impl Way {
         (self.random >> 33) % below.max(1)
     }
 
-    fn send(&mut self, bytes: u64, padding: bool) {
+    fn send(&mut self, bytes: u64) {
         let probe = self.estimator.probe.is_sending();
-        self.estimator.probe.sent(bytes as usize, padding);
+        self.estimator.probe.sent(bytes as usize);
         let left = self.idle_at.max(self.now) + Duration::from_micros(bytes * 8_000_000 / self.rate);
         let lost = left - self.now > self.queue || self.random(100) < self.loss_percent;
         let jitter = Duration::from_micros(self.random(self.jitter.as_micros() as u64));
@@ -81,12 +81,12 @@ impl Way {
             self.due += self.sending / 1_000;
             // A frame of packets at a time.
             while self.due >= 5 * 8_000 {
-                (0..5).for_each(|_| self.send(1_000, false));
+                (0..5).for_each(|_| self.send(1_000));
                 self.due -= 5 * 8_000;
             }
             let mut padding = self.estimator.padding(self.now);
             while padding > 0 {
-                self.send(290, true);
+                self.send(290);
                 self.padded += 290;
                 padding = padding.saturating_sub(290);
             }

@@ -67,7 +67,7 @@ pub(super) fn offered_lines(offer: &str) -> Result<Vec<OfferedLine>, MediaError>
 fn check_attribute(line: &str, attributes: &mut [usize; MAX_ATTRIBUTES.len()]) -> Result<(), MediaError> {
     let mut limits = MAX_ATTRIBUTES.iter().zip(attributes);
     match limits.find(|((prefix, ..), _)| line.starts_with(prefix)) {
-        Some(((_, most, what), counted)) => count(counted, *most, &format_args!("{what} in an m-line")),
+        Some(((_, most, what), counted)) => count(counted, *most, format_args!("{what} in an m-line")),
         None => Ok(()),
     }
 }
