@@ -29,14 +29,21 @@ impl Session {
         let subscriptions = check_subscriptions(negotiation, &lines)?;
         let offer = SdpOffer::from_sdp_string(&self.as_taken_up(&negotiation.offer))
             .map_err(|error| MediaError::Sdp(format!("not understood: {error}")))?;
+        self.declare_our_streams();
         let answer = self.rtc.sdp_api().accept_offer(offer);
         self.drain();
-        let answer = answer.map_err(|error| MediaError::Sdp(error.to_string()))?.to_sdp_string();
+        let answer = match answer {
+            Ok(answer) => answer.to_sdp_string(),
+            Err(error) => {
+                self.forget_str0ms_streams(&lines);
+                return Err(MediaError::Sdp(error.to_string()));
+            }
+        };
         let answer = self.restore_credentials(answer, demux, random);
         self.publish(negotiation);
         self.update_forwards(negotiation.request, &subscriptions, random);
         let answer = self.with_our_streams(&answer, random);
-        self.forget_their_streams(&lines);
+        self.forget_str0ms_streams(&lines);
         self.timeout(now);
         Ok(Answer(answer))
     }
@@ -154,16 +161,30 @@ impl Session {
         ours
     }
 
-    /// str0m would look after its own streams for as long as the session lasts, and report of each that nothing was sent. It
-    /// announces new ones in every answer, under which ours go on.
-    fn forget_their_streams(&mut self, lines: &[OfferedLine]) {
-        for line in lines {
-            let mut api = self.rtc.direct_api();
-            let theirs = api.stream_tx_by_mid(Mid::from(line.mid.as_str()), None).map(|theirs| theirs.ssrc());
-            if let Some(theirs) = theirs {
-                api.remove_stream_tx(theirs);
-                self.drain();
+    /// An answer announces what a line that has fallen silent was sent on, too: a browser that is told of no stream takes its
+    /// receiver down, and shows nothing when the stream goes on.
+    fn declare_our_streams(&mut self) {
+        for stream in self.forwards.iter().filter_map(|forward| forward.stream.as_ref()) {
+            if self.rtc.media(stream.mid()).is_some() {
+                let (ssrc, rtx) = (stream.ssrc.into(), stream.rtx().map(Into::into));
+                self.rtc.direct_api().declare_stream_tx(ssrc, rtx, stream.mid(), None);
             }
+        }
+        self.drain();
+    }
+
+    /// str0m would look after streams for as long as the session lasts, and report of each that nothing was sent, under numbers
+    /// that are ours. It has them only while it makes an answer.
+    fn forget_str0ms_streams(&mut self, lines: &[OfferedLine]) {
+        let offered = lines.iter().map(|line| Mid::from(line.mid.as_str()));
+        let mids: Vec<Mid> = offered.chain(self.forwards.iter().map(|forward| forward.mid)).collect();
+        for mid in mids {
+            let mut api = self.rtc.direct_api();
+            let ssrc = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
+            if let Some(ssrc) = ssrc {
+                api.remove_stream_tx(ssrc);
+            }
+            self.drain();
         }
     }
 
