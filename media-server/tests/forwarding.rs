@@ -204,12 +204,38 @@ fn tracks_speakers_and_departures_are_reported() {
 /// Half a megabyte at an estimate of one to three megabits a second, and more packets than leave in one go.
 #[test]
 fn a_large_picture_is_not_held_back_to_the_estimate() {
-    let mut sim = Sim::new(config());
-    sim.join(Protocol::Udp, &[Source::Camera], &[]);
-    let camera = sim.peers[0].track(Source::Camera);
-    sim.join(Protocol::Udp, &[], &[camera]);
+    let (mut sim, camera) = Sim::one_way(Source::Camera);
     sim.run_for(Duration::from_secs(1));
     sim.peers[0].send_video(sim.now, 600, true);
     sim.run_for(Duration::from_millis(100));
     assert_eq!(sim.peers[1].numbers(camera).len(), 600);
+}
+
+/// A browser that is told of no stream any more takes its receiver down, and shows nothing when the stream goes on.
+#[test]
+fn a_line_that_falls_silent_goes_on_being_announced_under_the_same_numbers() {
+    let (mut sim, camera) = Sim::one_way(Source::Camera);
+    sim.talk(Duration::from_secs(1));
+    let ssrc = sim.peers[1].ssrc_received(camera);
+    let mut announced = Vec::new();
+    for idle in [false, true, false] {
+        let mut negotiation = sim.peers[1].ice_restart_offer();
+        let (before, direction) =
+            if idle { ("a=recvonly", "a=inactive") } else { ("a=inactive", "a=recvonly") };
+        negotiation.offer = negotiation.offer.replace(before, direction);
+        if idle {
+            negotiation.subscribe.clear();
+        }
+        let answer = sim.renegotiate(1, negotiation).expect("accepted");
+        let lines = answer.0.lines().filter(|line| line.starts_with("a=ssrc"));
+        announced.push(lines.map(str::to_owned).collect::<Vec<_>>());
+        sim.apply(1, &answer);
+        // What is under way arrives.
+        sim.run_for(Duration::from_millis(100));
+        sim.peers[1].arrived.clear();
+        sim.talk(Duration::from_secs(1));
+        assert_eq!(sim.peers[1].numbers(camera).is_empty(), idle);
+    }
+    assert!(announced[0].iter().any(|line| line.starts_with(&format!("a=ssrc:{ssrc} "))), "{announced:?}");
+    assert!(announced.iter().all(|lines| *lines == announced[0]), "{announced:?}");
 }

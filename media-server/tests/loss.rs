@@ -9,16 +9,11 @@ use std::time::{Duration, Instant};
 use media_server::Source;
 use str0m::net::Protocol;
 use str0m::rtp::RedDecoder;
-use support::sim::{Network, Sim, config};
-
-const MICROPHONE: [Source; 1] = [Source::Microphone];
+use support::sim::{Network, Sim};
 
 /// Percent of the spoken packets that the listener has neither as such nor in RED.
 fn lost(red: bool, bad_network: Option<usize>) -> f64 {
-    let mut sim = Sim::new(config());
-    sim.join(Protocol::Udp, &MICROPHONE, &[]);
-    let track = sim.peers[0].track(Source::Microphone);
-    sim.join(Protocol::Udp, &[], &[track]);
+    let (mut sim, _) = Sim::one_way(Source::Microphone);
     sim.peers[0].red = red;
     sim.talk(Duration::from_secs(1));
     sim.network = Network { jitter: Duration::from_millis(30), loss_percent: 5, ..Network::default() };
@@ -63,10 +58,7 @@ fn redundancy_keeps_a_voice_whole_when_both_networks_are_bad() {
 /// By the round trip a receiver knows when to ask for a packet again.
 #[test]
 fn who_only_receives_learns_the_round_trip() {
-    let mut sim = Sim::new(config());
-    sim.join(Protocol::Udp, &[Source::Camera], &[]);
-    let track = sim.peers[0].track(Source::Camera);
-    sim.join(Protocol::Udp, &[], &[track]);
+    let (mut sim, _) = Sim::one_way(Source::Camera);
     for delay in [10, 100] {
         sim.network.delay = Duration::from_millis(delay);
         sim.talk(Duration::from_secs(5));
@@ -94,10 +86,7 @@ fn repeats(sim: &Sim, peer: usize) -> BTreeMap<&[u8], Vec<Instant>> {
 
 #[test]
 fn retransmissions_and_reports_are_sent_twice_where_packets_get_lost_and_only_there() {
-    let mut sim = Sim::new(config());
-    sim.join(Protocol::Udp, &[Source::Camera], &[]);
-    let track = sim.peers[0].track(Source::Camera);
-    sim.join(Protocol::Udp, &[], &[track]);
+    let (mut sim, track) = Sim::one_way(Source::Camera);
     sim.join(Protocol::Udp, &[], &[track]);
     sim.network.loss_percent = 5;
     sim.bad_network = Some(1);

@@ -141,11 +141,6 @@ impl Outgoing {
         Self { mid, name, clock_rate, ssrc, repairs, ids, known: false, sent, kept }
     }
 
-    /// The m-line that it belongs to.
-    pub(crate) fn mid(&self) -> Mid {
-        self.mid
-    }
-
     /// Of the stream that repairs it.
     pub(crate) fn rtx(&self) -> Option<u32> {
         self.repairs.as_ref().map(|repairs| repairs.ssrc)

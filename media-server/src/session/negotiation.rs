@@ -164,10 +164,10 @@ impl Session {
     /// An answer announces what a line that has fallen silent was sent on, too: a browser that is told of no stream takes its
     /// receiver down, and shows nothing when the stream goes on.
     fn declare_our_streams(&mut self) {
-        for stream in self.forwards.iter().filter_map(|forward| forward.stream.as_ref()) {
-            if self.rtc.media(stream.mid()).is_some() {
+        for Forward { mid, stream, .. } in &self.forwards {
+            if let Some(stream) = stream.as_ref().filter(|_| self.rtc.media(*mid).is_some()) {
                 let (ssrc, rtx) = (stream.ssrc.into(), stream.rtx().map(Into::into));
-                self.rtc.direct_api().declare_stream_tx(ssrc, rtx, stream.mid(), None);
+                self.rtc.direct_api().declare_stream_tx(ssrc, rtx, *mid, None);
             }
         }
         self.drain();

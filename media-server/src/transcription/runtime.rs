@@ -26,8 +26,7 @@ use crate::{MediaEvent, ParticipantId, RoomId};
 const POLL: Duration = Duration::from_millis(20);
 /// The same while nobody is captioned: not longer than a first word, since what is said meanwhile is in the tap.
 const QUIET_POLL: Duration = Duration::from_millis(100);
-/// Commands waiting for the pipeline thread. A caller that finds the queue full
-/// waits; commands are never dropped.
+/// Commands waiting for the pipeline thread. A caller that finds the queue full waits; commands are never dropped.
 const COMMANDS: usize = 4096;
 /// After this a shutdown no longer waits for the reader of the events.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(7);

@@ -8,8 +8,9 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::{ParticipantId, RoomId};
 
-/// Packets waiting for the pipeline, which empties the queue every 20 ms (100 while nobody is captioned). When it is full the newest packet is
-/// dropped and counted in `auscult_captions_tap_dropped_packets_total`; the hole then counts as lost audio.
+/// Packets waiting for the pipeline, which empties the queue every 20 ms (100 while nobody is captioned). When it is full
+/// the newest packet is dropped and counted in `auscult_captions_tap_dropped_packets_total`; the hole then counts as lost
+/// audio.
 const CAPACITY: usize = 4096;
 
 /// One RTP packet of a consented microphone, as it arrived.

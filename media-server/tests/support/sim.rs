@@ -139,6 +139,15 @@ impl Sim {
         sim
     }
 
+    /// Peer 0 publishes; peer 1 only receives that.
+    pub(crate) fn one_way(source: Source) -> (Self, TrackId) {
+        let mut sim = Self::new(config());
+        sim.join(Protocol::Udp, &[source], &[]);
+        let track = sim.peers[0].track(source);
+        sim.join(Protocol::Udp, &[], &[track]);
+        (sim, track)
+    }
+
     /// Adds a peer that publishes `publish` and receives `subscribe`, and waits until it is connected.
     pub(crate) fn join(&mut self, proto: Protocol, publish: &[Source], subscribe: &[TrackId]) -> usize {
         let index = self.peers.len();
