@@ -1,4 +1,5 @@
-//! The control side of a system under test of ours: requests as JSON over one WebSocket, each answered when it is done.
+//! The control side of a system under test of ours: requests as JSON over one WebSocket; those with a transaction are
+//! answered when they are done.
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Parser;
 use futures::{SinkExt, StreamExt};
-use media_server::Source;
+use media_server::{ParticipantId, RoomId, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,7 +16,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request as Handshake, Response};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use uuid::Uuid;
 
+/// As the control plane reads; usual would be 128 KiB, filled with zeros each time.
+const READ_AT_ONCE: usize = 8 * 1024;
 /// Replies waiting for the socket; full: requests wait.
 const REPLIES: usize = 256;
 
@@ -30,11 +35,14 @@ pub struct Arguments {
     /// Caption with the bundled demonstration model.
     #[arg(long)]
     pub captions: bool,
+    /// Whoever lets people in signs with its private half: an Ed25519 public key, base64url.
+    #[arg(long)]
+    pub join_key: String,
 }
 
 #[derive(Deserialize)]
 struct Request {
-    transaction: String,
+    transaction: Option<String>,
     #[serde(flatten)]
     body: Body,
 }
@@ -42,7 +50,7 @@ struct Request {
 #[derive(Deserialize)]
 #[serde(tag = "request", rename_all = "lowercase")]
 pub enum Body {
-    Join { room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
+    Join { token: String, room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
     Applied { room: u32, seat: u16 },
     Captioned { room: u32, seat: u16, captioned: bool },
     Leave { room: u32, seat: u16 },
@@ -57,6 +65,17 @@ pub struct Line {
     pub source: Source,
 }
 
+/// What a room of the generator is called here.
+#[must_use]
+pub fn room_id(room: u32) -> RoomId {
+    RoomId::from_uuid(Uuid::from_u128(u128::from(room)))
+}
+
+#[must_use]
+pub fn participant(room: u32, seat: u16) -> ParticipantId {
+    ParticipantId::from_uuid(Uuid::from_u128(u128::from(room) << 16 | u128::from(seat)))
+}
+
 /// Binds, says where (the generator reads it), and serves one connection until it ends.
 #[expect(clippy::print_stdout, reason = "the generator waits for the address")]
 pub async fn serve<H, F>(listen: IpAddr, handle: H) -> Result<()>
@@ -67,7 +86,10 @@ where
     let listener = TcpListener::bind((listen, 0)).await?;
     println!("{}", listener.local_addr()?);
     let (socket, _) = listener.accept().await?;
-    let socket = tokio_tungstenite::accept_hdr_async(socket, accept_protocol).await?;
+    socket.set_nodelay(true)?;
+    let settings = WebSocketConfig::default().read_buffer_size(READ_AT_ONCE);
+    let socket =
+        tokio_tungstenite::accept_hdr_async_with_config(socket, accept_protocol, Some(settings)).await?;
     let (mut sink, mut stream) = socket.split();
     let (replies, mut queue) = mpsc::channel::<Value>(REPLIES);
     let (mut tasks, handle) = (JoinSet::new(), Arc::new(handle));
@@ -90,9 +112,11 @@ where
                 Ok(reply) => reply,
                 Err(error) => json!({ "error": format!("{error:#}") }),
             };
-            reply["transaction"] = request.transaction.into();
-            // The generator may have gone.
-            drop(replies.send(reply).await);
+            if let Some(transaction) = request.transaction {
+                reply["transaction"] = transaction.into();
+                // The generator may have gone.
+                drop(replies.send(reply).await);
+            }
         });
     }
     Ok(())

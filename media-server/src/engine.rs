@@ -27,7 +27,7 @@ use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Identity, Refused, Session, SessionConfig, SessionEvent};
+use crate::session::{Connection, Identity, Picture, Refused, Session, SessionConfig, SessionEvent};
 use crate::timers::Timers;
 use crate::transcription::Tap;
 use crate::{MediaEvent, RoomId, SessionEnd};
@@ -71,6 +71,12 @@ pub struct Engine {
     /// Empty; kept so that it need not be allocated each time.
     due: Vec<Slot>,
     next_tick: Instant,
+    /// The next tick looks at everybody's layers.
+    layers_next: bool,
+    /// Rooms where a layer has begun since the last tick.
+    begun: Vec<RoomId>,
+    /// Empty between two choices; kept so that it need not be allocated each time.
+    pictures: Vec<Picture>,
     /// When sound was looked at last.
     listened: Instant,
     next_epoch: u32,
@@ -108,6 +114,9 @@ impl Engine {
             timers: Timers::default(),
             due: Vec::new(),
             next_tick: now + TICK,
+            layers_next: true,
+            begun: Vec::new(),
+            pictures: Vec::new(),
             listened: now,
             next_epoch: 0,
             written: VecDeque::new(),

@@ -6,11 +6,16 @@ use anyhow::{Context, Result};
 use benches::floor::relay::{Command, Join, Relay};
 use benches::host::{self, Arguments, Body};
 use clap::Parser;
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 /// Commands waiting for the relay; full: requests wait.
 const COMMANDS: usize = 256;
+
+/// That of the product.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -24,7 +29,7 @@ async fn main() -> Result<()> {
 
 async fn handle(commands: SyncSender<Command>, body: Body) -> Result<Value> {
     match body {
-        Body::Join { room, seat, offer, publish, subscribe } => {
+        Body::Join { token: _, room, seat, offer, publish, subscribe } => {
             let (reply, answer) = oneshot::channel();
             commands.send(Command::Join(Join { who: (room, seat), offer, publish, subscribe, reply }))?;
             Ok(json!({ "answer": answer.await?? }))

@@ -1,5 +1,5 @@
-//! The media server alone in a process, for the load generator: no accounts, no database, no browser. It signs its own
-//! join tokens, so that every join is verified as in production.
+//! The media server alone in a process, for the load generator: no accounts, no database, no browser. Every join has a token
+//! that is verified as in production; who signs them is the generator, in the control plane's place.
 //!
 //! Prints the address of its WebSocket. Requests there: `join`, `applied`, `captioned`, `leave`, `close`, `metrics`.
 #![expect(clippy::disallowed_methods, reason = "the clock of a command-line tool")]
@@ -7,30 +7,33 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, bail};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use benches::host::{self, Arguments, Body, Line};
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use benches::host::{self, Arguments, Body, Line, participant, room_id};
 use clap::Parser;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use media_server::{
-    ISSUER, JOIN_AUDIENCE, JoinClaims, JoinTokenVerifier, MediaConfig, MediaServer, Negotiation,
-    ParticipantId, Publication, RoomId, Subscription, TrackId, WhisperConfig,
+    JoinTokenVerifier, MediaConfig, MediaServer, Negotiation, Publication, Subscription, TrackId,
+    WhisperConfig,
 };
+use mimalloc::MiMalloc;
 use prometheus::{Registry, TextEncoder};
 use serde_json::{Value, json};
-use uuid::Uuid;
+
+/// That of the product.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 struct Host {
     server: MediaServer,
-    key: EncodingKey,
     registry: Registry,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let key = Ed25519KeyPair::generate()?;
-    let public: [u8; 32] = key.public_key().as_ref().try_into()?;
+    let public = BASE64_URL_SAFE_NO_PAD.decode(&arguments.join_key).context("--join-key")?;
+    let public: [u8; 32] = public.as_slice().try_into().context("--join-key")?;
     let config = MediaConfig {
         listen: arguments.listen,
         first_port: 0,
@@ -47,7 +50,7 @@ async fn main() -> Result<()> {
     let registry = Registry::new();
     let verifier = JoinTokenVerifier::new(&public);
     let (server, mut events) = MediaServer::start(&config, &whisper, verifier, &registry, unix_ms()?)?;
-    let host = Arc::new(Host { server, key: EncodingKey::from_ed_der(key.to_pkcs8()?.as_ref()), registry });
+    let host = Arc::new(Host { server, registry });
     let served = host::serve(arguments.listen, move |body| {
         let host = Arc::clone(&host);
         async move { host.handle(body).await }
@@ -61,7 +64,7 @@ async fn main() -> Result<()> {
 impl Host {
     async fn handle(&self, body: Body) -> Result<Value> {
         match body {
-            Body::Join { room, seat, offer, publish, subscribe } => {
+            Body::Join { token, room, seat: _, offer, publish, subscribe } => {
                 let publish: Vec<Publication> = publish
                     .into_iter()
                     .map(|line| Publication { mid: line.mid, source: line.source })
@@ -72,7 +75,6 @@ impl Host {
                     .into_iter()
                     .map(|line| Subscription { track: track(&line), mid: line.mid })
                     .collect();
-                let token = self.token(room, seat, &publish)?;
                 let negotiation = Negotiation { request: 1, offer, publish, subscribe };
                 Ok(json!({ "answer": self.server.connect(&token, negotiation).await?.0 }))
             }
@@ -97,30 +99,6 @@ impl Host {
             }
         }
     }
-
-    fn token(&self, room: u32, seat: u16, publish: &[Publication]) -> Result<String> {
-        let now = unix_ms()?.unsigned_abs() / 1000;
-        let claims = JoinClaims {
-            iss: ISSUER.into(),
-            aud: JOIN_AUDIENCE.into(),
-            sub: participant(room, seat),
-            room: room_id(room),
-            publish: publish.iter().map(|line| line.source).collect(),
-            subscribe: true,
-            iat: now,
-            nbf: now.saturating_sub(1),
-            exp: now + 60,
-        };
-        Ok(jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key)?)
-    }
-}
-
-fn room_id(room: u32) -> RoomId {
-    RoomId::from_uuid(Uuid::from_u128(u128::from(room)))
-}
-
-fn participant(room: u32, seat: u16) -> ParticipantId {
-    ParticipantId::from_uuid(Uuid::from_u128(u128::from(room) << 16 | u128::from(seat)))
 }
 
 fn unix_ms() -> Result<i64> {

@@ -23,6 +23,9 @@ use crate::domain::session::Revocation;
 use crate::origin::origin;
 
 const MAX_MESSAGE: usize = 64 * 1024;
+/// A socket keeps a buffer of this size, and fills it with zeros before it reads; usual would be 128 KiB. Offers are the only
+/// messages that are longer.
+const READ_AT_ONCE: usize = 8 * 1024;
 const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(3);
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// Two pings unanswered and some.
@@ -131,7 +134,8 @@ fn admit(
         return (StatusCode::SERVICE_UNAVAILABLE, "too many sockets").into_response();
     };
     let running = app.tasks.hold();
-    upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).on_upgrade(move |socket| async move {
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    upgrade.read_buffer_size(READ_AT_ONCE).on_upgrade(move |socket| async move {
         let (mut sink, mut stream) = socket.split();
         let end = match authenticate(&app, &mut stream).await {
             Ok(grant) if !is_named(&grant, names.as_ref()) => End::SomebodyElse,

@@ -1,12 +1,13 @@
-//! Who sees which simulcast layer: looked at on every tick, at a new estimate and when a screen changes.
+//! Who sees which simulcast layer: looked at on every second tick, on the next one where a layer has begun, at a new estimate
+//! and when a screen changes.
 
 use std::time::Instant;
 
 use super::Engine;
 use crate::demux::Slot;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Demand, Session};
-use crate::{ParticipantId, RoomId, Tile, TrackId};
+use crate::session::{Connection, Demand, Picture, Session};
+use crate::{ParticipantId, RoomId, Tile};
 
 impl Engine {
     /// Takes over what the participant's screen shows.
@@ -24,11 +25,18 @@ impl Engine {
         }
     }
 
+    /// On a tick: for everybody, or for those in whose room a layer has begun.
     pub(super) fn choose_all_layers(&mut self, now: Instant) {
-        let viewers = self.sessions.iter().flatten().filter(|session| session.has_layers_to_choose());
-        let slots: Vec<Slot> = viewers.map(|session| session.slot).collect();
-        for slot in slots {
-            self.choose_layers(now, slot);
+        let all = self.layers_next;
+        self.layers_next = !all;
+        let mut begun = std::mem::take(&mut self.begun);
+        begun.sort_unstable();
+        for slot in 0..self.sessions.len() {
+            let Ok(slot) = Slot::try_from(slot) else { return };
+            let due = |session: &Session| all || begun.binary_search(&session.grant.room).is_ok();
+            if self.session(slot).is_some_and(|session| due(session) && session.has_layers_to_choose()) {
+                self.choose_layers(now, slot);
+            }
         }
     }
 
@@ -40,24 +48,27 @@ impl Engine {
             return;
         };
         let room = session.grant.room;
-        let demands = self.demands(now, session);
+        let mut pictures = std::mem::take(&mut self.pictures);
+        pictures.clear();
+        self.pictures_of(now, slot, &mut pictures);
         let mut wanted = Vec::new();
-        self.drive(slot, |session| wanted = session.choose_layers(now, &demands));
+        self.drive(slot, |session| wanted = session.choose_layers(now, &mut pictures));
+        self.pictures = pictures;
         for (track, layer) in wanted {
             self.want_keyframe(now, room, track, layer);
         }
     }
 
-    fn demands(&self, now: Instant, session: &Session) -> Vec<(str0m::media::Mid, Demand)> {
-        let Some(room) = self.rooms.get(&session.grant.room) else { return Vec::new() };
+    /// What the participant could be shown.
+    fn pictures_of(&self, now: Instant, slot: Slot, pictures: &mut Vec<Picture>) {
+        let Some(session) = self.session(slot) else { return };
+        let Some(room) = self.rooms.get(&session.grant.room) else { return };
         let viewer = room.members.get(&session.grant.participant);
-        let demand = |track: TrackId, current: Option<Layer>| Demand {
-            source: track.source,
-            wanted: viewer.map_or(Some(Layer::High), |viewer| viewer.wants(track)),
-            rates: room.rates(now, track),
-            current,
-        };
-        let pictures = session.open_pictures();
-        pictures.map(|(mid, track, current)| (mid, demand(track, current))).collect()
+        pictures.extend(session.open_pictures().map(|(mid, track, current)| {
+            let tile = viewer.map_or(Some(Layer::High), |viewer| viewer.wants(track));
+            let rates = room.rates(now, track);
+            let demand = Demand { source: track.source, wanted: tile, rates, current };
+            Picture { mid, tile, demand, layer: None }
+        }));
     }
 }

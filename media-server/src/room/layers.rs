@@ -87,8 +87,9 @@ pub(crate) struct LayerState {
 }
 
 impl LayerState {
-    /// Counts a packet of `bytes` payload.
-    pub(crate) fn received(&mut self, now: Instant, bytes: usize) {
+    /// Counts a packet of `bytes` payload. True: nothing of this layer was being sent before.
+    pub(crate) fn received(&mut self, now: Instant, bytes: usize) -> bool {
+        let begins = !self.is_active(now);
         self.last_packet = Some(now);
         let (since, sum) = self.window.get_or_insert((now, 0));
         *sum += bytes as u64;
@@ -98,6 +99,11 @@ impl LayerState {
             self.bitrate = u64::try_from(bits).ok();
             self.window = Some((now, 0));
         }
+        begins
+    }
+
+    fn is_active(&self, now: Instant) -> bool {
+        self.last_packet.is_some_and(|at| now.duration_since(at) <= ACTIVE_WITHIN)
     }
 
     pub(crate) fn last_packet(&self) -> Option<Instant> {
@@ -106,8 +112,7 @@ impl LayerState {
 
     /// Bit/s while the layer is being sent; `None` while it is not.
     pub(crate) fn bitrate(&self, now: Instant, layer: Layer) -> Option<u64> {
-        let active = self.last_packet.is_some_and(|at| now.duration_since(at) <= ACTIVE_WITHIN);
-        active.then(|| self.bitrate.unwrap_or(layer.nominal_bitrate()))
+        self.is_active(now).then(|| self.bitrate.unwrap_or(layer.nominal_bitrate()))
     }
 }
 
@@ -121,12 +126,14 @@ mod tests {
         let mut state = LayerState::default();
         assert_eq!(state.bitrate(start, Layer::High), None);
         for ms in (0..=1000).step_by(10) {
-            state.received(start + Duration::from_millis(ms), 1000);
+            assert_eq!(state.received(start + Duration::from_millis(ms), 1000), ms == 0);
         }
         let now = start + Duration::from_secs(1);
         let rate = state.bitrate(now, Layer::High).expect("active");
         assert!((790_000..=820_000).contains(&rate), "{rate}");
-        assert_eq!(state.bitrate(now + Duration::from_millis(1001), Layer::High), None);
+        let later = now + Duration::from_millis(1001);
+        assert_eq!(state.bitrate(later, Layer::High), None);
+        assert!(state.received(later, 1000), "it begins again");
     }
 
     #[test]

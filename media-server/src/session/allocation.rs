@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use str0m::media::Mid;
+
 use crate::Source;
 use crate::room::layers::{Layer, PerLayer};
 
@@ -25,7 +27,7 @@ const OVERHEAD: u64 = 108;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
     pub(crate) source: Source,
-    /// What the tile needs; `None`: it cannot be seen.
+    /// What it shall be shown in at most; `None`: it cannot be seen.
     pub(crate) wanted: Option<Layer>,
     /// Payload bit/s of the layers that arrive.
     pub(crate) rates: PerLayer<Option<u64>>,
@@ -75,11 +77,18 @@ impl Demand {
     }
 }
 
-/// What to send, and what to look for; bit/s.
+/// A demand, and the layer chosen for it.
+pub(crate) struct Picture {
+    pub(crate) mid: Mid,
+    /// What the tile needs, whatever the way to it is like.
+    pub(crate) tile: Option<Layer>,
+    pub(crate) demand: Demand,
+    pub(crate) layer: Option<Layer>,
+}
+
+/// What to look for; bit/s.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Allocation {
-    /// In the order of the demands.
-    pub(crate) layers: Vec<Option<Layer>>,
     /// What is worth probing for.
     pub(crate) desired: u64,
     /// What the next step needs; 0 when nothing more is wanted.
@@ -104,24 +113,23 @@ impl Scarcity {
     }
 }
 
-/// A demand with the layer chosen so far.
-struct Picture<'a> {
-    demand: &'a Demand,
-    layer: Option<Layer>,
-}
-
-/// `estimate`: bit/s that the way to this participant carries. `end_shown`: what is shown may be ended.
-pub(crate) fn allocate(estimate: u64, audio_lines: u64, demands: &[Demand], end_shown: bool) -> Allocation {
+/// Chooses the layers. `estimate`: bit/s that the way to this participant carries. `end_shown`: what is shown may be ended.
+pub(crate) fn allocate(
+    estimate: u64,
+    audio_lines: u64,
+    pictures: &mut [Picture],
+    end_shown: bool,
+) -> Allocation {
     let audio = audio_lines * AUDIO_LINE;
     let budget = estimate.saturating_sub(audio);
-    let mut pictures: Vec<Picture<'_>> =
-        demands.iter().map(|demand| Picture { demand, layer: demand.lowest() }).collect();
-    let shortage = give_up(budget, &mut pictures, end_shown);
-    let refused = rise(budget, &mut pictures);
+    for picture in &mut *pictures {
+        picture.layer = picture.demand.lowest();
+    }
+    let shortage = give_up(budget, pictures, end_shown);
+    let refused = rise(budget, pictures);
     let minimum = refused.or(shortage.needed).map_or(0, |step| audio + step);
-    let wishes: u64 = demands.iter().map(Demand::ambition).sum();
-    let layers = pictures.into_iter().map(|picture| picture.layer).collect();
-    Allocation { layers, desired: (audio + wishes).max(minimum), minimum, scarce: shortage.of_shown }
+    let wishes: u64 = pictures.iter().map(|picture| picture.demand.ambition()).sum();
+    Allocation { desired: (audio + wishes).max(minimum), minimum, scarce: shortage.of_shown }
 }
 
 #[derive(Default)]
@@ -132,7 +140,7 @@ struct Shortage {
 }
 
 /// Takes away cameras, the last one first, then screens, until the lowest layers fit.
-fn give_up(budget: u64, pictures: &mut [Picture<'_>], end_shown: bool) -> Shortage {
+fn give_up(budget: u64, pictures: &mut [Picture], end_shown: bool) -> Shortage {
     let mut shortage = Shortage::default();
     for screens in [false, true] {
         for at in (0..pictures.len()).rev() {
@@ -154,12 +162,12 @@ fn give_up(budget: u64, pictures: &mut [Picture<'_>], end_shown: bool) -> Shorta
     shortage
 }
 
-fn least(picture: &Picture<'_>) -> u64 {
+fn least(picture: &Picture) -> u64 {
     picture.demand.cost(picture.layer).min(LEAST_PICTURE)
 }
 
 /// Raises layers step by step, screens first; what the first refused step would have needed.
-fn rise(budget: u64, pictures: &mut [Picture<'_>]) -> Option<u64> {
+fn rise(budget: u64, pictures: &mut [Picture]) -> Option<u64> {
     let mut refused = None;
     for screens in [true, false] {
         let mut rising = true;
@@ -168,7 +176,7 @@ fn rise(budget: u64, pictures: &mut [Picture<'_>]) -> Option<u64> {
             for at in 0..pictures.len() {
                 let total: u64 = pictures.iter().map(|picture| picture.demand.cost(picture.layer)).sum();
                 let Some(picture) = pictures.get_mut(at) else { continue };
-                let demand = picture.demand;
+                let demand = &picture.demand;
                 let next = picture.layer.and_then(|layer| demand.next_above(layer));
                 if next.is_none() || (demand.source == Source::Screen) != screens {
                     continue;
@@ -208,8 +216,22 @@ mod tests {
         demand(Source::Camera, wanted, current, &Layer::ALL)
     }
 
+    /// The layers chosen, and the rest.
+    fn chosen(
+        estimate: u64,
+        audio_lines: u64,
+        demands: &[Demand],
+        end_shown: bool,
+    ) -> (Vec<Option<Layer>>, Allocation) {
+        let picture =
+            |demand: &Demand| Picture { mid: "0".into(), tile: demand.wanted, demand: *demand, layer: None };
+        let mut pictures: Vec<_> = demands.iter().map(picture).collect();
+        let allocation = allocate(estimate, audio_lines, &mut pictures, end_shown);
+        (pictures.iter().map(|picture| picture.layer).collect(), allocation)
+    }
+
     fn layers(estimate: u64, demands: &[Demand]) -> Vec<Option<Layer>> {
-        allocate(estimate, 1, demands, true).layers
+        chosen(estimate, 1, demands, true).0
     }
 
     #[test]
@@ -260,11 +282,11 @@ mod tests {
     #[test]
     fn what_is_shown_stays_over_a_short_dip_of_the_estimate_and_nothing_new_starts() {
         let demands = [camera(Some(High), Some(Middle)), camera(Some(High), None)];
-        let dip = allocate(120_000, 1, &demands, false);
-        assert_eq!((dip.layers, dip.scarce), (vec![Some(Low), None], true));
-        let lasting = allocate(120_000, 1, &demands, true);
-        assert_eq!((lasting.layers, lasting.scarce), (vec![None, None], true));
-        assert!(!allocate(250_000, 1, &demands, false).scarce, "only the new one does not fit");
+        let (layers, dip) = chosen(120_000, 1, &demands, false);
+        assert_eq!((layers, dip.scarce), (vec![Some(Low), None], true));
+        let (layers, lasting) = chosen(120_000, 1, &demands, true);
+        assert_eq!((layers, lasting.scarce), (vec![None, None], true));
+        assert!(!chosen(250_000, 1, &demands, false).1.scarce, "only the new one does not fit");
     }
 
     #[test]
@@ -297,16 +319,16 @@ mod tests {
     fn a_picture_that_stands_still_is_probed_for_as_if_it_moved() {
         let mut still = camera(Some(High), Some(High));
         *still.rates.get_mut(High) = Some(300_000);
-        assert_eq!(allocate(1_000_000, 1, &[still], true).desired, 1_926_000);
+        assert_eq!(chosen(1_000_000, 1, &[still], true).1.desired, 1_926_000);
     }
 
     #[test]
     fn the_estimator_is_told_what_is_wanted_and_what_the_next_step_needs() {
-        let limited = allocate(1_000_000, 1, &[camera(Some(High), Some(Middle))], true);
+        let limited = chosen(1_000_000, 1, &[camera(Some(High), Some(Middle))], true).1;
         assert_eq!((limited.desired, limited.minimum), (2_201_400, 2_201_400));
-        let content = allocate(5_000_000, 1, &[camera(Some(High), Some(High))], true);
+        let content = chosen(5_000_000, 1, &[camera(Some(High), Some(High))], true).1;
         assert_eq!((content.desired, content.minimum), (1_926_000, 0));
-        let hidden = allocate(5_000_000, 2, &[camera(None, Some(High))], true);
+        let hidden = chosen(5_000_000, 2, &[camera(None, Some(High))], true).1;
         assert_eq!((hidden.desired, hidden.minimum), (180_000, 0), "only audio is wanted");
     }
 }

@@ -2,10 +2,8 @@
 
 use std::time::Instant;
 
-use str0m::media::Mid;
-
 use super::Session;
-use super::allocation::{Demand, allocate};
+use super::allocation::{Demand, Picture, allocate};
 use crate::egress::{Outgoing, Wish};
 use crate::room::layers::Layer;
 use crate::{Source, TrackId};
@@ -26,43 +24,38 @@ impl Session {
         self.egress.wishes() || self.open_pictures().next().is_some()
     }
 
-    /// Chooses a layer for every open picture: `demands` names the m-lines. Returns what needs a keyframe.
-    pub(crate) fn choose_layers(&mut self, now: Instant, demands: &[(Mid, Demand)]) -> Vec<Wanted> {
+    /// Chooses a layer for every open picture. Returns what needs a keyframe.
+    pub(crate) fn choose_layers(&mut self, now: Instant, pictures: &mut [Picture]) -> Vec<Wanted> {
         let audio = self.open_lines().filter(|(_, track)| track.source.is_audio()).count();
         let estimate = self.estimate(now);
-        let pictures: Vec<Demand> = demands.iter().map(|(_, demand)| self.limited(*demand)).collect();
+        if self.repairs.is_lossy() {
+            pictures.iter_mut().map(|picture| &mut picture.demand).for_each(limit);
+        }
         let scarcity = &mut self.scarcity;
-        let allocation = allocate(estimate, audio as u64, &pictures, scarcity.has_lasted(now));
+        let allocation = allocate(estimate, audio as u64, pictures, scarcity.has_lasted(now));
         scarcity.observe(now, allocation.scarce);
         let mut wanted = Vec::new();
-        for (((mid, _), demand), layer) in demands.iter().zip(&pictures).zip(&allocation.layers) {
+        for Picture { mid, tile, layer, .. } in &*pictures {
             let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == *mid) else {
                 continue;
             };
             let shown = forward.shown_or_target();
-            if forward.aim(now, *layer, demand.wanted) {
+            if forward.aim(now, *layer, *tile) {
                 wanted.extend(forward.track.zip(*layer));
                 // When the network lost packets because they were too much, repairs of a layer that ends would keep the
                 // keyframe of the next one waiting.
                 if *layer < shown
-                    && shown <= demand.wanted
+                    && shown <= *tile
                     && let Some(stream) = &mut forward.stream
                 {
                     stream.forget();
                 }
             }
         }
-        let visible = pictures.iter().any(|demand| demand.wanted.is_some());
+        let visible = pictures.iter().any(|picture| picture.demand.wanted.is_some());
         let wish = Wish { next: allocation.minimum, most: allocation.desired };
         self.egress.wish(if visible { wish } else { Wish::default() });
         wanted
-    }
-
-    /// No more of a camera than stands little where packets get lost.
-    fn limited(&self, demand: Demand) -> Demand {
-        let limit = self.repairs.is_lossy() && demand.source != Source::Screen;
-        let wanted = demand.wanted.map(|wanted| if limit { wanted.min(BEST_WHERE_LOST) } else { wanted });
-        Demand { wanted, ..demand }
     }
 
     /// Bit/s that the way carries.
@@ -70,5 +63,12 @@ impl Session {
         let mut streams = self.forwards.iter().filter_map(|forward| forward.stream.as_ref());
         let numbered = streams.any(Outgoing::is_numbered);
         self.egress.estimate(now).filter(|_| numbered).unwrap_or(UNKNOWN_ESTIMATE)
+    }
+}
+
+/// No more of a camera than stands little where packets get lost.
+fn limit(demand: &mut Demand) {
+    if demand.source != Source::Screen {
+        demand.wanted = demand.wanted.map(|wanted| wanted.min(BEST_WHERE_LOST));
     }
 }

@@ -26,8 +26,8 @@ use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reason, Rtc};
 
-pub(crate) use allocation::Demand;
 use allocation::Scarcity;
+pub(crate) use allocation::{Demand, Picture};
 pub(crate) use arrival::Refused;
 pub(crate) use codec::{Frame, Vp8Numbers, is_red};
 pub(crate) use dtls::Identity;
@@ -59,6 +59,8 @@ const TIMEOUTS_PER_CALL: usize = 128;
 const HOUSEKEEPING: Duration = Duration::from_millis(20);
 /// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often.
 const SILENT_ROUND: Duration = Duration::from_millis(100);
+/// If nothing but a packet that never came is due; str0m looks for those every 33 ms until it takes a track for paused.
+const SILENT_NACKS: Duration = Duration::from_millis(500);
 const SILENCE: Duration = Duration::from_millis(250);
 
 /// What a session needs to know about the node it runs on.
@@ -337,6 +339,8 @@ impl Session {
     fn due_at(&self, at: Instant) -> Instant {
         match self.rtc.last_timeout_reason() {
             Reason::DTLS => at,
+            // What was missing before the silence has been asked for, several times.
+            Reason::Nack if self.is_silent() => self.next_multiple(at, SILENT_NACKS),
             _ if self.is_silent() => self.next_multiple(at, SILENT_ROUND),
             _ => self.next_multiple(at, HOUSEKEEPING),
         }

@@ -2,6 +2,7 @@
 
 mod offer;
 pub(super) mod offered;
+mod transport;
 
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid};
 
 use self::offer::{OfferedLine, offered_lines};
+use self::transport::Transport;
 use super::{Forward, Session};
 use crate::demux::Demux;
 use crate::egress::{ExtensionIds, Outgoing};
@@ -92,7 +94,11 @@ impl Session {
     fn as_taken_up(&mut self, offer: &str) -> String {
         let lines: Vec<&str> = offer.split_inclusive('\n').collect();
         let mut taken_up = String::with_capacity(offer.len() + 2);
+        let mut transport = Transport::default();
         for line in self.offered.taken_up(&lines) {
+            if transport.repeats(line) {
+                continue;
+            }
             match line.trim_end() {
                 "a=setup:actpass" => taken_up.push_str("a=setup:passive\r\n"),
                 candidate if self.config.ice_lite && candidate.starts_with("a=candidate:") => {}

@@ -4,18 +4,21 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use media_server::Source;
 use serde_json::{Value, json};
 use str0m::media::MediaKind;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 use super::rpc::Rpc;
+use super::tokens::Signer;
 use super::{Ask, Line, Place, Tell};
 use crate::loadgen::participant::Who;
 
 pub struct Host {
     pub pid: u32,
     rpc: Rpc,
+    signer: Signer,
     _process: Child,
 }
 
@@ -23,9 +26,11 @@ impl Host {
     /// `workers`: media threads, 0 for one per core. `options`: what else its command line says.
     pub async fn start(place: &Place, program: &str, workers: usize, options: &[&str]) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name(program);
+        let signer = Signer::generate()?;
         let mut process = place
             .command(&program.to_string_lossy())
             .args(["--workers", &workers.to_string(), "--listen", &place.server.to_string()])
+            .args(["--join-key", &signer.public])
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
@@ -33,7 +38,7 @@ impl Host {
         let output = process.stdout.take().context("it prints its address")?;
         let address = BufReader::new(output).lines().next_line().await?.context("the server has ended")?;
         let rpc = Rpc::connect(&format!("ws://{address}"), "mediahost", |_| ()).await?;
-        Ok(Self { pid: process.id().context("the server has ended")?, rpc, _process: process })
+        Ok(Self { pid: process.id().context("the server has ended")?, rpc, signer, _process: process })
     }
 
     pub async fn handle(&self, ask: Ask) -> Result<Vec<Tell>> {
@@ -41,8 +46,9 @@ impl Host {
             Ask::Join(join) => {
                 let who = join.who;
                 let lines = |lines: &[Line]| -> Vec<Value> { lines.iter().map(line).collect() };
+                let token = self.signer.sign(who, join.publish.iter().map(source).collect())?;
                 let request = json!({
-                    "request": "join", "room": who.room, "seat": who.seat, "offer": join.offer,
+                    "request": "join", "token": token, "room": who.room, "seat": who.seat, "offer": join.offer,
                     "publish": lines(&join.publish), "subscribe": lines(&join.subscribe),
                 });
                 let reply = self.rpc.call(request).await?;
@@ -63,7 +69,7 @@ impl Host {
     }
 
     async fn tell(&self, request: &str, who: Who) -> Result<Vec<Tell>> {
-        self.rpc.call(json!({ "request": request, "room": who.room, "seat": who.seat })).await?;
+        self.rpc.tell(&json!({ "request": request, "room": who.room, "seat": who.seat })).await?;
         Ok(Vec::new())
     }
 
@@ -74,7 +80,10 @@ impl Host {
     }
 }
 
+fn source(line: &Line) -> Source {
+    if line.kind == MediaKind::Audio { Source::Microphone } else { Source::Camera }
+}
+
 fn line(line: &Line) -> Value {
-    let source = if line.kind == MediaKind::Audio { "microphone" } else { "camera" };
-    json!({ "mid": line.mid, "seat": line.seat, "source": source })
+    json!({ "mid": line.mid, "seat": line.seat, "source": source(line) })
 }

@@ -3,6 +3,7 @@
 pub mod host;
 pub mod janus;
 pub mod rpc;
+mod tokens;
 
 use std::net::IpAddr;
 

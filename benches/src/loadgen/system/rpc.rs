@@ -37,7 +37,9 @@ impl Rpc {
     ) -> Result<Self> {
         let mut request = url.into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse()?);
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.with_context(|| url.to_owned())?;
+        let (socket, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
+            .await
+            .with_context(|| url.to_owned())?;
         let (mut sink, mut stream) = socket.split();
         let (requests, mut queue) = mpsc::channel(REQUESTS);
         let waiting = Waiting::default();
@@ -58,6 +60,11 @@ impl Rpc {
             }
         });
         Ok(Self { requests, waiting, next: AtomicU64::new(1), _tasks: tasks })
+    }
+
+    /// Sends what nobody replies to.
+    pub async fn tell(&self, request: &Value) -> Result<()> {
+        self.requests.send(Message::text(request.to_string())).await.context("the connection has ended")
     }
 
     /// Sends `request`, an object, and awaits its reply.
