@@ -30,7 +30,8 @@ impl Host {
         let mut process = place
             .command(&program.to_string_lossy())
             .args(["--workers", &workers.to_string(), "--listen", &place.server.to_string()])
-            .args(["--join-key", &signer.public])
+            // In one word: a key may begin with a hyphen.
+            .arg(format!("--join-key={}", signer.public))
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
