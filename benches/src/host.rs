@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request a
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use uuid::Uuid;
 
-/// As the control plane reads; usual would be 128 KiB, filled with zeros each time.
+/// Usual would be 128 KiB, filled with zeros for each read.
 const READ_AT_ONCE: usize = 8 * 1024;
 /// Replies waiting for the socket; full: requests wait.
 const REPLIES: usize = 256;

@@ -2,13 +2,9 @@
 
 use std::process::ExitCode;
 
+use allocator as _;
 use clap::Parser;
 use control_plane::cli::Cli;
-use mimalloc::MiMalloc;
-
-/// It asks the system for huge pages; the sessions of a busy node do not fit what a processor remembers of small ones.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider()

@@ -72,7 +72,7 @@ pub struct Engine {
     due: Vec<Slot>,
     next_tick: Instant,
     /// The next tick looks at everybody's layers.
-    layers_next: bool,
+    all_next: bool,
     /// Rooms where a layer has begun since the last tick.
     begun: Vec<RoomId>,
     /// Empty between two choices; kept so that it need not be allocated each time.
@@ -114,7 +114,7 @@ impl Engine {
             timers: Timers::default(),
             due: Vec::new(),
             next_tick: now + TICK,
-            layers_next: true,
+            all_next: true,
             begun: Vec::new(),
             pictures: Vec::new(),
             listened: now,

@@ -199,3 +199,21 @@ fn a_layer_that_the_browser_stops_is_replaced_by_the_next_one() {
     assert_eq!(last_layer(&sim, 1), HIGH);
     assert_decodable(&seen(&sim, 1));
 }
+
+/// Nobody waits for the round in which everybody's layers are looked at.
+#[test]
+fn a_camera_that_begins_is_asked_for_a_keyframe_on_the_next_tick() {
+    for phase in (0..100).step_by(10) {
+        let mut sim = broadcast(1);
+        for layer in &mut sim.peers[0].layers {
+            layer.paused = true;
+        }
+        sim.talk(Duration::from_secs(2) + Duration::from_millis(phase));
+        // The viewer aims at the lowest layer, which does not come.
+        sim.peers[0].layers[2].paused = false;
+        let begins = sim.now;
+        sim.talk(Duration::from_millis(500));
+        let waited = seen(&sim, 1)[0].at - begins;
+        assert!(waited < Duration::from_millis(110), "{waited:?} at {phase} ms");
+    }
+}

@@ -2,20 +2,16 @@
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use allocator as _;
 use anyhow::{Context, Result};
 use benches::floor::relay::{Command, Join, Relay};
 use benches::host::{self, Arguments, Body};
 use clap::Parser;
-use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 /// Commands waiting for the relay; full: requests wait.
 const COMMANDS: usize = 256;
-
-/// That of the product.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use allocator as _;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,13 +17,8 @@ use media_server::{
     JoinTokenVerifier, MediaConfig, MediaServer, Negotiation, Publication, Subscription, TrackId,
     WhisperConfig,
 };
-use mimalloc::MiMalloc;
 use prometheus::{Registry, TextEncoder};
 use serde_json::{Value, json};
-
-/// That of the product.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 struct Host {
     server: MediaServer,

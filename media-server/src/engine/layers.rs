@@ -27,17 +27,17 @@ impl Engine {
 
     /// On a tick: for everybody, or for those in whose room a layer has begun.
     pub(super) fn choose_all_layers(&mut self, now: Instant) {
-        let all = self.layers_next;
-        self.layers_next = !all;
-        let mut begun = std::mem::take(&mut self.begun);
-        begun.sort_unstable();
+        let all = self.all_next;
+        self.all_next = !all;
+        self.begun.sort_unstable();
         for slot in 0..self.sessions.len() {
             let Ok(slot) = Slot::try_from(slot) else { return };
-            let due = |session: &Session| all || begun.binary_search(&session.grant.room).is_ok();
+            let due = |session: &Session| all || self.begun.binary_search(&session.grant.room).is_ok();
             if self.session(slot).is_some_and(|session| due(session) && session.has_layers_to_choose()) {
                 self.choose_layers(now, slot);
             }
         }
+        self.begun.clear();
     }
 
     /// Not before the session is connected: a keyframe that comes too early is lost, and browsers make the next one
@@ -49,10 +49,10 @@ impl Engine {
         };
         let room = session.grant.room;
         let mut pictures = std::mem::take(&mut self.pictures);
-        pictures.clear();
         self.pictures_of(now, slot, &mut pictures);
         let mut wanted = Vec::new();
         self.drive(slot, |session| wanted = session.choose_layers(now, &mut pictures));
+        pictures.clear();
         self.pictures = pictures;
         for (track, layer) in wanted {
             self.want_keyframe(now, room, track, layer);

@@ -56,7 +56,8 @@ impl Engine {
             self.events.push_back(MediaEvent::TrackPublished { room: room_id, track: id });
         }
         let layer = track.layers.get_mut(incoming.layer);
-        if layer.received(now, incoming.packet.payload.len()) && self.begun.last() != Some(&room_id) {
+        let begins = layer.received(now, incoming.packet.payload.len());
+        if begins && !id.source.is_audio() && self.begun.last() != Some(&room_id) {
             self.begun.push(room_id);
         }
         if frame.starts_keyframe() {

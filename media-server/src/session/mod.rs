@@ -59,8 +59,9 @@ const TIMEOUTS_PER_CALL: usize = 128;
 const HOUSEKEEPING: Duration = Duration::from_millis(20);
 /// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often.
 const SILENT_ROUND: Duration = Duration::from_millis(100);
-/// If nothing but a packet that never came is due; str0m looks for those every 33 ms until it takes a track for paused.
-const SILENT_NACKS: Duration = Duration::from_millis(500);
+/// If str0m looks for missing packets next, which it does every 33 ms until it takes a track for paused, missing or not. It asks
+/// again after 105 ms at the earliest, so that repairs stay as they are; what else is due meanwhile waits with them.
+const SILENT_NACKS: Duration = Duration::from_millis(200);
 const SILENCE: Duration = Duration::from_millis(250);
 
 /// What a session needs to know about the node it runs on.
@@ -339,7 +340,6 @@ impl Session {
     fn due_at(&self, at: Instant) -> Instant {
         match self.rtc.last_timeout_reason() {
             Reason::DTLS => at,
-            // What was missing before the silence has been asked for, several times.
             Reason::Nack if self.is_silent() => self.next_multiple(at, SILENT_NACKS),
             _ if self.is_silent() => self.next_multiple(at, SILENT_ROUND),
             _ => self.next_multiple(at, HOUSEKEEPING),

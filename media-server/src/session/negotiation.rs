@@ -96,12 +96,10 @@ impl Session {
         let mut taken_up = String::with_capacity(offer.len() + 2);
         let mut transport = Transport::default();
         for line in self.offered.taken_up(&lines) {
-            if transport.repeats(line) {
-                continue;
-            }
             match line.trim_end() {
-                "a=setup:actpass" => taken_up.push_str("a=setup:passive\r\n"),
                 candidate if self.config.ice_lite && candidate.starts_with("a=candidate:") => {}
+                _ if transport.repeats(line) => {}
+                "a=setup:actpass" => taken_up.push_str("a=setup:passive\r\n"),
                 _ => taken_up.push_str(line),
             }
         }

@@ -12,14 +12,14 @@ use dimpl::{CryptoError, CryptoOperation};
 use zeroize::Zeroizing;
 
 /// As it was given, and as it is used.
-struct Read {
+struct Loaded {
     given: Zeroizing<Vec<u8>>,
     pair: Arc<EcdsaKeyPair>,
 }
 
 thread_local! {
-    /// The latest. A worker has one thread and one certificate.
-    static READ: RefCell<Option<Read>> = const { RefCell::new(None) };
+    /// A worker has one thread and one certificate.
+    static LATEST: RefCell<Option<Loaded>> = const { RefCell::new(None) };
 }
 
 /// Reads keys of the certificates that str0m makes: PKCS #8, of the curve P-256.
@@ -28,13 +28,13 @@ pub(super) struct Keys;
 
 impl KeyProvider for Keys {
     fn load_private_key(&self, key: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
-        READ.with_borrow_mut(|read| {
-            if let Some(read) = read.as_ref().filter(|read| read.given.as_slice() == key) {
-                return Ok(Box::new(Key(Arc::clone(&read.pair))) as Box<dyn SigningKey>);
+        LATEST.with_borrow_mut(|latest| {
+            if let Some(loaded) = latest.as_ref().filter(|loaded| loaded.given.as_slice() == key) {
+                return Ok(Box::new(Key(Arc::clone(&loaded.pair))) as Box<dyn SigningKey>);
             }
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key);
             let pair = Arc::new(pair.map_err(|_| CryptoError::InvalidPrivateKey)?);
-            *read = Some(Read { given: Zeroizing::new(key.to_vec()), pair: Arc::clone(&pair) });
+            *latest = Some(Loaded { given: Zeroizing::new(key.to_vec()), pair: Arc::clone(&pair) });
             Ok(Box::new(Key(pair)))
         })
     }
