@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use allocator as _;
 use clap::Parser;
 use control_plane::cli::Cli;
 

@@ -2,7 +2,6 @@
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use allocator as _;
 use anyhow::{Context, Result};
 use benches::floor::relay::{Command, Join, Relay};
 use benches::host::{self, Arguments, Body};
