@@ -59,8 +59,9 @@ const TIMEOUTS_PER_CALL: usize = 128;
 const HOUSEKEEPING: Duration = Duration::from_millis(20);
 /// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often.
 const SILENT_ROUND: Duration = Duration::from_millis(100);
-/// If str0m looks for missing packets next, which it does every 33 ms until it takes a track for paused, missing or not. It asks
-/// again after 105 ms at the earliest, so that repairs stay as they are; what else is due meanwhile waits with them.
+/// If str0m looks for missing packets next, which it does every 33 ms until it takes a track for paused, missing or not. Where it
+/// does not know the round trip it asks again after 105 ms at the earliest, which came to 200 ms with rounds of 100, too. What
+/// else is due meanwhile waits with them.
 const SILENT_NACKS: Duration = Duration::from_millis(200);
 const SILENCE: Duration = Duration::from_millis(250);
 
