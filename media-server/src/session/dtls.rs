@@ -2,22 +2,19 @@
 //! configuration. str0m's own provider tries all algorithms out again for each session, which costs a join more than the
 //! handshake does.
 
-mod keys;
-
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use dimpl::crypto::CryptoProvider;
 use dimpl::{Config, Dtls};
+use str0m::config::CryptoProvider;
 use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
 };
 use zeroize::Zeroizing;
 
-use self::keys::Keys;
 use crate::egress::Agreed;
 
 /// A lost message of ours is repeated after this long, and after twice as long each further time. ICE has proved the way, so
@@ -31,7 +28,7 @@ static PROVIDER: SharedConfig = SharedConfig { config: OnceLock::new() };
 
 /// What the sessions of a worker share.
 pub(crate) struct Identity {
-    pub(super) crypto: Arc<str0m::config::CryptoProvider>,
+    pub(super) crypto: Arc<CryptoProvider>,
     pub(super) certificate: DtlsCert,
 }
 
@@ -55,9 +52,8 @@ impl SharedConfig {
         if let Some(config) = self.config.get().filter(|config| mtu.is_none_or(|mtu| mtu == config.mtu())) {
             return Ok(Arc::clone(config));
         }
-        let provider = CryptoProvider { key_provider: &Keys, ..dimpl::crypto::aws_lc_rs::default_provider() };
-        let builder = Config::builder().with_crypto_provider(provider).use_server_cookie(false);
-        let builder = builder.flight_start_rto(REPEAT_AFTER).flight_retries(REPEATS);
+        let builder =
+            Config::builder().use_server_cookie(false).flight_start_rto(REPEAT_AFTER).flight_retries(REPEATS);
         let builder = if let Some(mtu) = mtu { builder.mtu(mtu) } else { builder };
         let config = builder.build().map_err(|error| CryptoError::Other(format!("DTLS: {error}")))?;
         let config = Arc::new(config);
