@@ -14,6 +14,7 @@ const COMMANDS: usize = 256;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    allocator::reserve();
     let arguments = Arguments::parse();
     let (commands, received) = sync_channel(COMMANDS);
     let relay = Relay::bind(arguments.listen, received)?;
