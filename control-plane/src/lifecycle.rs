@@ -88,7 +88,6 @@ impl Server {
 
 /// Runs until a signal or a failed task. `Ok(true)` after an orderly stop that was asked for.
 pub async fn serve(mut config: Config, options: ServeOptions) -> anyhow::Result<bool> {
-    allocator::reserve();
     // Before anything starts, so that no early signal kills half a server.
     let mut signals = Signals::new().context("signals")?;
     tracing::info!(configuration = %config.redacted(), "starting");

@@ -51,6 +51,10 @@ fn kernel_clock() -> Duration {
 impl Worker {
     /// Runs until stopped; open sessions end with it.
     pub(crate) fn run(mut self) {
+        let apart = allocator::set_apart();
+        if let Err(error) = &apart {
+            tracing::warn!(%error, "a media thread shares its memory's locks with other threads");
+        }
         let mut copied = Counters::default();
         let delays = self.metrics.forward_delay_seconds.local();
         let mut precedence = Precedence::claim(clock(), self.goes_first);

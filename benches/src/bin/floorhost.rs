@@ -14,11 +14,13 @@ const COMMANDS: usize = 256;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    allocator::reserve();
     let arguments = Arguments::parse();
     let (commands, received) = sync_channel(COMMANDS);
     let relay = Relay::bind(arguments.listen, received)?;
-    let thread = std::thread::Builder::new().name("relay".into()).spawn(move || relay.run())?;
+    let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+        let _apart = allocator::set_apart();
+        relay.run()
+    })?;
     host::serve(arguments.listen, move |body| handle(commands.clone(), body)).await?;
     thread.join().ok().context("the relay panicked")?
 }

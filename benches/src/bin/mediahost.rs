@@ -26,7 +26,6 @@ struct Host {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    allocator::reserve();
     let arguments = Arguments::parse();
     let public = BASE64_URL_SAFE_NO_PAD.decode(&arguments.join_key).context("--join-key")?;
     let public: [u8; 32] = public.as_slice().try_into().context("--join-key")?;

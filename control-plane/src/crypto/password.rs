@@ -130,8 +130,8 @@ pub fn can_import(hash: &str) -> bool {
     parts.get_cost() == 12
 }
 
-/// Argon2id with working memory that is used again: glibc keeps a freed block of this size with the thread that freed
-/// it, and there are hundreds of blocking threads.
+/// Argon2id with working memory that is used again: a freed block of this size goes back to the system, which would have
+/// to make and clear it anew for each password.
 #[derive(Default)]
 struct Hasher {
     memory: Vec<Block>,
