@@ -21,7 +21,8 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 #[unsafe(export_name = "_rjem_malloc_conf")]
 pub static SETTINGS: &[u8; 69] = b"thp:always,metadata_thp:always,narenas:1,lg_extent_max_active_fit:40\0";
 
-/// Memory that is there from the start for each thread that is set apart, in bytes: enough for about fifty participants.
+/// Memory that is there from the start for each thread that is set apart, in bytes: enough for some tens of
+/// participants. With what jemalloc keeps for itself a media thread begins with about 20 MB.
 pub const RESERVED: usize = PIECES * PIECE;
 const PIECES: usize = 2;
 /// The largest that jemalloc takes from a thread's own arena: pieces of 8 MiB and more have a place of their own.
