@@ -84,8 +84,8 @@ pub struct Engine {
     written: VecDeque<Slot>,
     /// Sessions that have datagrams to send.
     sending: VecDeque<Slot>,
-    /// Forwarded packets among what is to be sent.
-    departed: u32,
+    /// When forwarded packets came that are among what is to be sent.
+    departed: Vec<Duration>,
     /// What driven sessions reported and nobody has handled yet.
     pending: VecDeque<(Slot, SessionEvent)>,
     /// Sessions that panicked while they were written to.
@@ -121,7 +121,7 @@ impl Engine {
             next_epoch: 0,
             written: VecDeque::new(),
             sending: VecDeque::new(),
-            departed: 0,
+            departed: Vec::new(),
             pending: VecDeque::new(),
             failed: Vec::new(),
             events: VecDeque::new(),
@@ -131,10 +131,12 @@ impl Engine {
         }
     }
 
-    /// One datagram, or one frame of an ICE-TCP connection. `destination` must be one of our local addresses.
+    /// One datagram, or one frame of an ICE-TCP connection. `destination` must be one of our local addresses. `stamp`: when
+    /// the kernel took it, since the Unix epoch, if it said so.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
+        stamp: Option<Duration>,
         proto: Protocol,
         source: SocketAddr,
         destination: SocketAddr,
@@ -174,7 +176,7 @@ impl Engine {
             return;
         }
         let Input::Receive(_, receive) = input else { return };
-        self.drive(slot, |session| session.receive(now, datagram, receive));
+        self.drive(slot, |session| session.receive(now, stamp, datagram, receive));
         self.settle(now);
     }
 
@@ -211,7 +213,7 @@ impl Engine {
     /// Lets the packets of one session go that were written since its last flush; false when none is left.
     pub fn flush(&mut self) -> bool {
         while let Some(slot) = self.written.pop_front() {
-            if self.session(slot).is_some_and(|session| session.written) {
+            if self.session(slot).is_some_and(Session::is_written_to) {
                 self.drive(slot, Session::flush);
                 return true;
             }
@@ -223,7 +225,7 @@ impl Engine {
     /// all leave together.
     pub fn poll_departure(&mut self) -> Option<Departure<'_>> {
         while let Some(slot) = self.sending.front().copied()
-            && self.session(slot).is_none_or(|session| session.written || session.outbox.is_empty())
+            && self.session(slot).is_none_or(|session| session.is_written_to() || session.outbox.is_empty())
         {
             self.sending.pop_front();
         }
@@ -236,9 +238,9 @@ impl Engine {
         Some(departure)
     }
 
-    /// Forwarded packets among what [`Engine::poll_departure`] has given since this was asked last.
-    pub(crate) fn take_departed(&mut self) -> u32 {
-        std::mem::take(&mut self.departed)
+    /// When the packets came that [`Engine::poll_departure`] has given since this was asked last.
+    pub(crate) fn take_departed(&mut self) -> impl Iterator<Item = Duration> {
+        self.departed.drain(..)
     }
 
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
@@ -310,9 +312,7 @@ impl Engine {
             self.failed.push(slot);
             return;
         }
-        if !session.written {
-            self.departed += session.take_departed();
-        }
+        session.take_departed(&mut self.departed);
         self.timers.schedule(session.deadline(), slot);
         while let Some(event) = session.next_event() {
             self.pending.push_back((slot, event));

@@ -4,8 +4,8 @@
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Upper edges of the buckets for delays inside the media server, seconds.
-const DELAYS: [f64; 13] =
-    [2.5e-5, 5e-5, 7.5e-5, 1e-4, 1.5e-4, 2.5e-4, 5e-4, 1e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2];
+const DELAYS: [f64; 14] =
+    [2.5e-5, 5e-5, 7.5e-5, 1e-4, 1.25e-4, 1.5e-4, 2.5e-4, 5e-4, 1e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2];
 
 /// Running totals of one worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -114,15 +114,10 @@ impl Worker {
         for _ in 0..BATCHES_PER_WAKE {
             let now = clock();
             let engine = &mut self.engine;
-            let received = self.ports.udp.receive(|source, local, datagram| {
-                if let Some(local) = local {
-                    engine.handle_datagram(
-                        now,
-                        Protocol::Udp,
-                        source,
-                        SocketAddr::new(local, port),
-                        datagram,
-                    );
+            let received = self.ports.udp.receive(|meta, datagram| {
+                if let Some(local) = meta.dst_ip {
+                    let local = SocketAddr::new(local, port);
+                    engine.handle_datagram(now, meta.timestamp, Protocol::Udp, meta.addr, local, datagram);
                 }
             });
             match received {
@@ -140,18 +135,23 @@ impl Worker {
         let now = clock();
         let engine = &mut self.engine;
         self.ports.tcp.receive(now, |remote, local, packet| {
-            engine.handle_datagram(now, Protocol::Tcp, remote, local, packet);
+            engine.handle_datagram(now, None, Protocol::Tcp, remote, local, packet);
         });
     }
 
     fn answer(&mut self, now: Instant, delays: &LocalHistogram) {
+        // What was forwarded goes before what is due.
+        self.flush(delays);
         self.engine.handle_timeout(now);
+        self.flush(delays);
+        self.report();
+    }
+
+    fn flush(&mut self, delays: &LocalHistogram) {
         self.send_all(delays);
         while self.engine.flush() {
             self.send_all(delays);
         }
-        self.ports.udp.oldest_arrival = None;
-        self.report();
     }
 
     fn send_all(&mut self, delays: &LocalHistogram) {
@@ -166,14 +166,12 @@ impl Worker {
         self.measure(delays);
     }
 
-    /// Packets have been forwarded: how long after the first datagram that may have caused them?
+    /// Packets have been forwarded: how long after the kernel took them?
     fn measure(&mut self, delays: &LocalHistogram) {
-        let departed = self.engine.take_departed();
-        if let Some(arrived) = self.ports.udp.oldest_arrival.filter(|_| departed > 0) {
-            let delay = kernel_clock().saturating_sub(arrived).as_secs_f64();
-            for _ in 0..departed {
-                delays.observe(delay);
-            }
+        let mut stamps = self.engine.take_departed().peekable();
+        if stamps.peek().is_some() {
+            let now = kernel_clock();
+            stamps.for_each(|stamp| delays.observe(now.saturating_sub(stamp).as_secs_f64()));
         }
     }
 

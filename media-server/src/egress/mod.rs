@@ -113,6 +113,11 @@ impl Egress {
         self.estimator.probe.wish != Wish::default()
     }
 
+    /// Packets can be sent: there are keys, and a way.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.keys.is_some() && self.route.is_some()
+    }
+
     /// Puts a packet of the stream, which came then, into the outbox; its length there. `None`: nothing can be sent yet.
     pub(crate) fn send(
         &mut self,

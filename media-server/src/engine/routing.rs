@@ -117,7 +117,7 @@ impl Engine {
             if !matches!(session.connection, Connection::Up) {
                 continue;
             }
-            let first_write = !session.written;
+            let first_write = !session.is_written_to();
             let lossy = red && session.is_lossy();
             let deepened = lossy.then(|| deepened.get_or_init(|| track.redundancy.deepened(incoming)));
             let incoming = deepened.and_then(Option::as_ref).unwrap_or(incoming);

@@ -1,9 +1,8 @@
 //! A worker's UDP port: batched receive, and sends grouped by destination (UDP GSO).
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -26,8 +25,6 @@ pub(crate) struct UdpPort {
     arena: Vec<u8>,
     /// What the system says of each datagram, or of several that came together.
     metas: [RecvMeta; BATCH_SIZE],
-    /// When the kernel took the first datagram that was received since the worker last answered, since the Unix epoch.
-    pub(crate) oldest_arrival: Option<Duration>,
     /// Datagrams the kernel did not take; UDP may lose, the congestion control of the sender sees it.
     pub(crate) send_failures: u64,
 }
@@ -47,7 +44,6 @@ impl UdpPort {
             state,
             arena: vec![0; SLOT_BYTES * BATCH_SIZE],
             metas: [RecvMeta::default(); BATCH_SIZE],
-            oldest_arrival: None,
             send_failures: 0,
         })
     }
@@ -56,11 +52,8 @@ impl UdpPort {
         self.socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
-    /// One batch: calls `each` with source, local address and content of every datagram. True: more may be waiting.
-    pub(crate) fn receive(
-        &mut self,
-        mut each: impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
-    ) -> io::Result<bool> {
+    /// One batch: calls `each` with every datagram and what the system says of it. True: more may be waiting.
+    pub(crate) fn receive(&mut self, mut each: impl FnMut(&RecvMeta, &[u8])) -> io::Result<bool> {
         if !self.readable {
             return Ok(false);
         }
@@ -77,9 +70,8 @@ impl UdpPort {
         };
         self.readable = received == BATCH_SIZE;
         for (meta, slot) in self.metas.iter().zip(self.arena.chunks(SLOT_BYTES)).take(received) {
-            self.oldest_arrival = self.oldest_arrival.or(meta.timestamp);
             for datagram in slot.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
-                each(meta.addr, meta.dst_ip, datagram);
+                each(meta, datagram);
             }
         }
         Ok(self.readable)
@@ -132,6 +124,9 @@ impl AsRawFd for UdpPort {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
     use super::*;
     use crate::net::Ports;
 
@@ -154,8 +149,9 @@ mod tests {
         while got.len() < sent.len() {
             assert!(!receiver.wait(Duration::from_secs(5)).expect("a wait"), "nobody rang");
             assert!(receiver.udp.readable, "in time");
-            let received = receiver.udp.receive(|_, local, datagram| {
-                assert_eq!(local, Some(source));
+            let received = receiver.udp.receive(|meta, datagram| {
+                assert_eq!(meta.dst_ip, Some(source));
+                assert!(meta.timestamp.is_some(), "the kernel says when");
                 got.push(datagram.to_vec());
             });
             assert!(received.is_ok());

@@ -184,6 +184,7 @@ mod tests {
             extensions: ExtensionValues::default(),
             payload: payload.into(),
             arrived: Instant::now(),
+            stamp: None,
         };
         Incoming { source: Source::Microphone, stream: 1, layer: Layer::High, params, packet }
     }

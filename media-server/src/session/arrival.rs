@@ -1,7 +1,7 @@
 //! What a session takes: which datagrams are let through to str0m before anything of them is decrypted. Once there, a
 //! stream or a transport-wide number is remembered, whoever sent it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::Input;
 use str0m::net::Receive;
@@ -68,8 +68,15 @@ impl Session {
     }
 
     /// A datagram from a proven address. Errors are not the session's end: anybody on the path can cause them.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: &[u8], parsed: Receive<'_>) {
-        self.now = now;
+    /// `stamp`: when the kernel took it, since the Unix epoch.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        stamp: Option<Duration>,
+        datagram: &[u8],
+        parsed: Receive<'_>,
+    ) {
+        (self.now, self.stamp) = (now, stamp);
         if !is_secured(datagram) || !is_report(datagram) || self.hear(now, datagram) {
             self.input(Input::Receive(now, parsed));
         }

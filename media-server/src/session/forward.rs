@@ -1,6 +1,6 @@
 //! One m-line on which a participant receives a track.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Mid, Pt};
@@ -35,13 +35,26 @@ pub(crate) struct Forward {
     /// The offer that asked for it; opens when the browser says that it has applied the answer.
     pub(super) request: u32,
     pub(super) open: bool,
-    /// Packets of the present track that were written.
+    /// Packets of the present track that have left.
     pub(crate) sent: u64,
     pub(super) stream: Option<Outgoing>,
     rewriter: Rewriter,
     selector: Selector,
     mapping: Option<PayloadMapping>,
 }
+
+/// A packet that leaves at the next flush.
+pub(super) struct Written {
+    /// Index of its m-line among the session's.
+    line: usize,
+    packet: egress::Packet,
+    /// When it came here.
+    came: Instant,
+    stamp: Option<Duration>,
+}
+
+/// Room for written packets that stays after a burst.
+const KEPT: usize = 64;
 
 /// What became of a packet.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,7 +153,7 @@ impl Session {
         tracks.filter(|(_, track, _)| !track.source.is_audio())
     }
 
-    /// Packets of the track that were written to this participant.
+    /// Packets of the track that have left for this participant.
     pub(crate) fn sent_of(&self, track: TrackId) -> u64 {
         self.forwards.iter().filter(|forward| forward.track == Some(track)).map(|forward| forward.sent).sum()
     }
@@ -154,10 +167,13 @@ impl Session {
         incoming: &Incoming,
         frame: &Frame,
     ) -> Forwarded {
-        let Some(forward) = self.forwards.iter_mut().find(|forward| forward.mid == mid && forward.open)
-        else {
+        let mut lines = self.forwards.iter_mut().enumerate();
+        let Some((line, forward)) = lines.find(|(_, forward)| forward.mid == mid && forward.open) else {
             return Forwarded::Dropped;
         };
+        if !self.egress.is_ready() || forward.stream.is_none() {
+            return Forwarded::Dropped;
+        }
         match forward.admit(now, incoming, frame) {
             Admission::Send => {}
             Admission::NeedsKeyframe => return Forwarded::NeedsKeyframe,
@@ -185,7 +201,6 @@ impl Session {
         let Some((numbers, vp8)) = rewritten else {
             return Forwarded::Dropped;
         };
-        let Some(stream) = &mut forward.stream else { return Forwarded::Dropped };
         let extensions = &packet.extensions;
         let voice = u8::from(extensions.voice_activity.unwrap_or_default()) << 7;
         let outgoing = egress::Packet {
@@ -198,15 +213,35 @@ impl Session {
             payload,
             vp8,
         };
-        let sent = self.egress.send(now, stream, outgoing, packet.arrived, &mut self.outbox);
-        let Some(bytes) = sent else { return Forwarded::Dropped };
-        self.repairs.earn(bytes);
-        self.doubles.earn(bytes);
-        forward.sent += 1;
-        self.written = true;
-        self.departed += 1;
+        self.written.push(Written { line, packet: outgoing, came: packet.arrived, stamp: packet.stamp });
+        self.now = now;
         self.active = now;
         Forwarded::Sent
+    }
+
+    /// Packets wait for the next flush.
+    pub(crate) fn is_written_to(&self) -> bool {
+        !self.written.is_empty()
+    }
+
+    /// What was written leaves, and what was held for it. It is encrypted here and not before, so that the first viewer's
+    /// packets are on their way while the next one's are encrypted.
+    pub(crate) fn flush(&mut self) {
+        let mut written = std::mem::take(&mut self.written);
+        for Written { line, packet, came, stamp } in written.drain(..) {
+            let Some(forward) = self.forwards.get_mut(line) else { continue };
+            let Some(stream) = &mut forward.stream else { continue };
+            let Some(bytes) = self.egress.send(self.now, stream, packet, came, &mut self.outbox) else {
+                continue;
+            };
+            self.repairs.earn(bytes);
+            self.doubles.earn(bytes);
+            forward.sent += 1;
+            self.departed.extend(stamp);
+        }
+        written.shrink_to(KEPT);
+        self.written = written;
+        self.release();
     }
 }
 

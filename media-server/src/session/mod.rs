@@ -40,6 +40,7 @@ use crate::grant::Grant;
 use crate::room::layers::Layer;
 use crate::{QualityLevel, Source};
 use doubles::Doubles;
+use forward::Written;
 use negotiation::offered::{Offered, known_extensions};
 use numbers::TransportNumbers;
 use policer::Policer;
@@ -134,6 +135,8 @@ pub(crate) struct Session {
     round_trip: Option<Duration>,
     /// The latest time that was given.
     now: Instant,
+    /// The kernel's, of the datagram that is handled.
+    stamp: Option<Duration>,
     offered: Offered,
     numbers: TransportNumbers,
     /// When str0m wants to be asked next.
@@ -141,10 +144,9 @@ pub(crate) struct Session {
     pub(crate) outbox: Outbox,
     held: Option<Held>,
     events: VecDeque<SessionEvent>,
-    /// Packets were written since the last flush.
-    pub(crate) written: bool,
-    /// Packets that were written since somebody asked.
-    departed: u32,
+    written: Vec<Written>,
+    /// Stamps of the packets that went into the outbox since somebody asked.
+    departed: Vec<Duration>,
     /// When a packet of a track came or left last.
     active: Instant,
     repairs: Repairs,
@@ -202,14 +204,15 @@ impl Session {
             egress: Egress::new(now),
             round_trip: None,
             now,
+            stamp: None,
             offered: Offered::default(),
             numbers: TransportNumbers::default(),
             due: now,
             outbox: Outbox::default(),
             held: None,
             events: VecDeque::new(),
-            written: false,
-            departed: 0,
+            written: Vec::new(),
+            departed: Vec::new(),
             active: now,
             repairs: Repairs::default(),
             doubles: Doubles::default(),
@@ -293,15 +296,9 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// What was written leaves, and what was held for it.
-    pub(crate) fn flush(&mut self) {
-        self.written = false;
-        self.release();
-    }
-
-    /// Packets that were written and have left since this was asked last.
-    pub(crate) fn take_departed(&mut self) -> u32 {
-        std::mem::take(&mut self.departed)
+    /// When the packets came, as far as the kernel said, that went into the outbox since this was asked last.
+    pub(crate) fn take_departed(&mut self, stamps: &mut Vec<Duration>) {
+        stamps.append(&mut self.departed);
     }
 
     fn drain(&mut self) {
@@ -422,6 +419,6 @@ impl Session {
             return None;
         }
         let stream = u64::from(self.epoch) << 32 | u64::from(*ssrc);
-        Some(Incoming { source, stream, layer, params, packet: packet.into() })
+        Some(Incoming { source, stream, layer, params, packet: Packet::new(packet, self.stamp) })
     }
 }

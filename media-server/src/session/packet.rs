@@ -1,7 +1,7 @@
 //! A packet of a published track between its publisher's session and those that it is passed on to.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::format::PayloadParams;
 use str0m::media::Pt;
@@ -33,10 +33,12 @@ pub(crate) struct Packet {
     pub(crate) extensions: ExtensionValues,
     pub(crate) payload: Arc<[u8]>,
     pub(crate) arrived: Instant,
+    /// When the kernel took the datagram that it came in, since the Unix epoch. `None`: nobody knows.
+    pub(crate) stamp: Option<Duration>,
 }
 
-impl From<RtpPacket> for Packet {
-    fn from(packet: RtpPacket) -> Self {
+impl Packet {
+    pub(super) fn new(packet: RtpPacket, stamp: Option<Duration>) -> Self {
         let header = packet.header;
         Self {
             payload_type: header.payload_type,
@@ -51,11 +53,10 @@ impl From<RtpPacket> for Packet {
             },
             payload: packet.payload,
             arrived: packet.timestamp,
+            stamp,
         }
     }
-}
 
-impl Packet {
     /// The packet before this one, `ticks` of its clock earlier, with this one's payload.
     pub(crate) fn before(&self, ticks: u32) -> Self {
         let Numbers { sequence, timestamp } = self.numbers;

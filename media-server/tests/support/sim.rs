@@ -211,7 +211,7 @@ impl Sim {
 
     /// A datagram that reaches the server right now, from anywhere.
     pub(crate) fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
-        self.engine.handle_datagram(self.now, Protocol::Udp, from, SERVER.into(), datagram);
+        self.engine.handle_datagram(self.now, None, Protocol::Udp, from, SERVER.into(), datagram);
         self.collect();
     }
 
@@ -282,6 +282,7 @@ impl Sim {
             match flight.to {
                 None => self.engine.handle_datagram(
                     now,
+                    None,
                     flight.proto,
                     flight.from,
                     SERVER.into(),
