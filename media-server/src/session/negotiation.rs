@@ -3,6 +3,7 @@
 mod offer;
 pub(super) mod offered;
 mod transport;
+mod useful;
 
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use str0m::media::{MediaKind, Mid};
 
 use self::offer::{OfferedLine, offered_lines};
 use self::transport::Transport;
+use self::useful::useful;
 use super::{Forward, Session};
 use crate::demux::Demux;
 use crate::egress::{ExtensionIds, Outgoing};
@@ -92,7 +94,8 @@ impl Session {
     /// that no address in an offer can ever make this server send anything (SSRF). Who leaves the choice to us
     /// (`actpass`, as browsers do) becomes the DTLS server, as RFC 5763 §5 recommends: a forged hello is of no use then.
     fn as_taken_up(&mut self, offer: &str) -> String {
-        let lines: Vec<&str> = offer.split_inclusive('\n').collect();
+        let useful = useful(offer);
+        let lines: Vec<&str> = useful.iter().map(AsRef::as_ref).collect();
         let mut taken_up = String::with_capacity(offer.len() + 2);
         let mut transport = Transport::default();
         for line in self.offered.taken_up(&lines) {

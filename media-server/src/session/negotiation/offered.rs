@@ -11,15 +11,20 @@ const UNUSED: u8 = 16;
 const MOST_SSRCS: usize = 64;
 
 /// What str0m is to look for in packets. Numbers are those of Chrome; an offer with others moves them.
+const KNOWN: [(u8, Extension); 6] = [
+    (1, Extension::AudioLevel),
+    (4, Extension::RtpMid),
+    (10, Extension::RtpStreamId),
+    (11, Extension::RepairedRtpStreamId),
+    (13, Extension::VideoOrientation),
+    (UNUSED, Extension::TransportSequenceNumber),
+];
+
 pub(in crate::session) fn known_extensions() -> ExtensionMap {
     let mut map = ExtensionMap::empty();
-    map.set(1, Extension::AudioLevel);
-    map.set(2, Extension::AbsoluteSendTime);
-    map.set(4, Extension::RtpMid);
-    map.set(10, Extension::RtpStreamId);
-    map.set(11, Extension::RepairedRtpStreamId);
-    map.set(13, Extension::VideoOrientation);
-    map.set(UNUSED, Extension::TransportSequenceNumber);
+    for (id, extension) in KNOWN {
+        map.set(id, extension);
+    }
     map
 }
 
@@ -38,8 +43,8 @@ impl Offered {
         id == UNUSED || Some(id) == self.transport
     }
 
-    /// The lines of an offer without those that would move the transport-wide number to another place, or another extension
-    /// to its place, and without SSRCs that are too many. Browsers keep each number for one extension (RFC 9143).
+    /// The lines of an offer without those about extensions that nobody here knows, without those that would move the
+    /// transport-wide number to another place, or another extension to its place, and without SSRCs that are too many. Browsers keep each number for one extension (RFC 9143).
     pub(super) fn taken_up<'a>(&mut self, lines: &[&'a str]) -> Vec<&'a str> {
         if self.transport.is_none() {
             let named = lines.iter().filter_map(|line| extmap(line)).flatten();
@@ -56,7 +61,7 @@ impl Offered {
             None => true,
             Some(None) => false,
             Some(Some((id, uri))) if uri == TRANSPORT_NUMBER => Some(id) == self.transport,
-            Some(Some((id, _))) => !self.may_be_transport(id),
+            Some(Some((id, uri))) => is_known(uri) && !self.may_be_transport(id),
         }
     }
 
@@ -81,6 +86,10 @@ impl Offered {
     }
 }
 
+fn is_known(uri: &str) -> bool {
+    KNOWN.iter().any(|(_, extension)| extension.as_uri() == uri)
+}
+
 /// `a=extmap:<number>["/"<direction>] <URI> [<attributes>]`: number and URI. `Some(None)`: it is one that nobody can read.
 #[expect(clippy::option_option, reason = "whether it is one, and whether it can be read")]
 fn extmap(line: &str) -> Option<Option<(u8, &str)>> {
@@ -100,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_of_a_browser_stays_as_it_is() {
+    fn what_is_known_stays_as_a_browser_offers_it() {
         let mut offered = Offered::default();
         let offer = format!(
             "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=extmap:3 {TRANSPORT_NUMBER}\r\n\
-             a=extmap:5/recvonly urn:x some attributes\r\na=mid:0\r\na=extmap:3/sendonly {TRANSPORT_NUMBER}\r\n"
+             a=extmap:5/recvonly urn:3gpp:video-orientation some attributes\r\na=mid:0\r\na=extmap:3/sendonly {TRANSPORT_NUMBER}\r\n"
         );
         assert_eq!(taken(&mut offered, &offer), offer);
         assert_eq!(taken(&mut offered, &offer), offer, "again");
@@ -115,16 +124,19 @@ mod tests {
     #[test]
     fn the_transport_wide_number_stays_in_its_place() {
         let mut offered = Offered::default();
-        let other = "a=extmap:3 urn:x\r\na=extmap:16 urn:x\n";
+        let other = "a=extmap:3 urn:3gpp:video-orientation\r\na=extmap:16 urn:3gpp:video-orientation\n";
         let first = format!("a=extmap:17 {TRANSPORT_NUMBER}\r\na=extmap:3 {TRANSPORT_NUMBER} x\n");
-        assert_eq!(taken(&mut offered, "a=extmap:16 urn:x\r\na=extmap:3 urn:x\r\n"), "a=extmap:3 urn:x\r\n");
+        assert_eq!(taken(&mut offered, other), "a=extmap:3 urn:3gpp:video-orientation\r\n");
         assert_eq!(
             taken(&mut offered, &format!("{other}{first}")),
             format!("a=extmap:3 {TRANSPORT_NUMBER} x\n")
         );
         assert_eq!(taken(&mut offered, &format!("a=extmap:5 {TRANSPORT_NUMBER}\r\n{other}")), "");
         assert_eq!(
-            taken(&mut offered, "a=extmap:x urn:y\r\na=extmap:4\r\na=extmap:4  z\r\na=x\r\n"),
+            taken(
+                &mut offered,
+                "a=extmap:x urn:y\r\na=extmap:4\r\na=extmap:4  z\r\na=extmap:5 urn:unknown\r\na=x\r\n"
+            ),
             "a=x\r\n"
         );
     }
