@@ -91,6 +91,8 @@ pub struct Engine {
     /// Sessions that panicked while they were written to.
     failed: Vec<Slot>,
     events: VecDeque<MediaEvent>,
+    /// Somebody waits for one of them: a track that is there, a session that has ended.
+    urgent: bool,
     tap: Option<Tap>,
     random: Random,
     counters: Counters,
@@ -125,6 +127,7 @@ impl Engine {
             pending: VecDeque::new(),
             failed: Vec::new(),
             events: VecDeque::new(),
+            urgent: false,
             tap,
             random,
             counters: Counters::default(),
@@ -206,6 +209,7 @@ impl Engine {
             self.tick_rooms(now);
             self.end_lost_sessions(now);
             self.check_hearing(now);
+            self.urgent = true;
         }
         self.settle(now);
     }
@@ -243,8 +247,17 @@ impl Engine {
         self.departed.drain(..)
     }
 
+    /// In the order in which they happened. What nobody waits for is told on the next tick, or before something that somebody
+    /// does wait for, since whoever takes events has to be woken.
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
-        self.events.pop_front()
+        let event = self.events.pop_front_if(|_| self.urgent);
+        self.urgent &= event.is_some();
+        event
+    }
+
+    fn tell(&mut self, event: MediaEvent) {
+        self.urgent |= matches!(event, MediaEvent::SessionEnded { .. });
+        self.events.push_back(event);
     }
 
     /// Running totals and present sizes.

@@ -9,7 +9,7 @@ use media_server::engine::EngineConfig;
 use media_server::{MediaCommand, MediaEvent, Source};
 use str0m::net::Protocol;
 use support::peer::Peer;
-use support::sim::{Network, Sim, config, room};
+use support::sim::{Network, SERVER, Sim, config, room};
 
 const AV: [Source; 2] = [Source::Microphone, Source::Camera];
 
@@ -196,9 +196,36 @@ fn tracks_speakers_and_departures_are_reported() {
     assert!(sim.events.iter().any(both));
     sim.events.clear();
     sim.command(MediaCommand::Leave { room: room(), participant: second });
+    sim.run_for(Duration::from_millis(50));
     let withdrawn = |event: &&MediaEvent| matches!(event, MediaEvent::TrackUnpublished { track, .. } if track.participant == second);
     assert_eq!(sim.events.iter().filter(withdrawn).count(), 2);
     assert_eq!(sim.engine.counters().sessions, 1);
+}
+
+#[test]
+fn the_first_viewers_packets_leave_before_the_next_ones_turn() {
+    let mut sim = Sim::call();
+    sim.peers[0].send_video(sim.now, 4, false);
+    for packet in std::mem::take(&mut sim.peers[0].outbox) {
+        sim.engine.handle_datagram(
+            sim.now,
+            None,
+            Protocol::Udp,
+            packet.source,
+            SERVER.into(),
+            &packet.contents,
+        );
+    }
+    assert!(sim.engine.poll_departure().is_none(), "they wait for the rest of what has come");
+    let mut turns = Vec::new();
+    while sim.engine.flush() {
+        let mut left = Vec::new();
+        while let Some(departure) = sim.engine.poll_departure() {
+            left.extend(departure.datagrams().map(|_| departure.route.destination));
+        }
+        turns.push(left);
+    }
+    assert_eq!(turns, [1, 2].map(|viewer: usize| vec![sim.peers[viewer].address; 4]));
 }
 
 /// Half a megabyte at an estimate of one to three megabits a second, and more packets than leave in one go.

@@ -1,13 +1,17 @@
 //! Who sees which simulcast layer: looked at on every second tick, on the next one where a layer has begun, at a new estimate
 //! and when a screen changes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::demux::Slot;
+use crate::room::Room;
 use crate::room::layers::Layer;
 use crate::session::{Connection, Demand, Picture, Session};
 use crate::{ParticipantId, RoomId, Tile};
+
+/// Where nobody has sent anything for this long there is nothing to choose, and nothing to probe for.
+const QUIET: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// Takes over what the participant's screen shows.
@@ -25,14 +29,18 @@ impl Engine {
         }
     }
 
-    /// On a tick: for everybody, or for those in whose room a layer has begun.
+    /// On a tick: for everybody in whose room something is sent, or for those in whose room a layer has begun.
     pub(super) fn choose_all_layers(&mut self, now: Instant) {
         let all = self.all_next;
         self.all_next = !all;
         self.begun.sort_unstable();
         for slot in 0..self.sessions.len() {
             let Ok(slot) = Slot::try_from(slot) else { return };
-            let due = |session: &Session| all || self.begun.binary_search(&session.grant.room).is_ok();
+            let due = |session: &Session| {
+                let room = session.grant.room;
+                let busy = |room: &Room| now.saturating_duration_since(room.active) < QUIET;
+                all && self.rooms.get(&room).is_some_and(busy) || self.begun.binary_search(&room).is_ok()
+            };
             if self.session(slot).is_some_and(|session| due(session) && session.has_layers_to_choose()) {
                 self.choose_layers(now, slot);
             }

@@ -134,7 +134,7 @@ impl Engine {
         let Some(session) = self.session(slot) else { return };
         let (room, participant) = (session.grant.room, session.grant.participant);
         self.clear(room, participant, slot);
-        self.events.push_back(MediaEvent::SessionEnded { room, participant, why });
+        self.tell(MediaEvent::SessionEnded { room, participant, why });
     }
 
     /// Takes the session and everything that it published or received out of the room.

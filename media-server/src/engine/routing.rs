@@ -21,13 +21,13 @@ impl Engine {
                 self.route(now, room, TrackId { participant, source: incoming.source }, &incoming);
             }
             SessionEvent::Connected => {
-                self.events.push_back(MediaEvent::Connected { room, participant });
+                self.tell(MediaEvent::Connected { room, participant });
                 self.choose_layers(now, slot);
             }
             SessionEvent::EstimateChanged => self.choose_layers(now, slot),
             SessionEvent::Disconnected => {
                 session.connection = Connection::Lost { since: now };
-                self.events.push_back(MediaEvent::Disconnected { room, participant });
+                self.tell(MediaEvent::Disconnected { room, participant });
             }
             SessionEvent::KeyframeRequested(mid) => {
                 let forward = session.forwards.iter().find(|forward| forward.mid == mid);
@@ -38,7 +38,7 @@ impl Engine {
             }
             SessionEvent::Quality { level, rtt, loss_percent } => {
                 let rtt_ms = rtt.and_then(|rtt| u32::try_from(rtt.as_millis()).ok());
-                self.events.push_back(MediaEvent::Quality { room, participant, level, rtt_ms, loss_percent });
+                self.tell(MediaEvent::Quality { room, participant, level, rtt_ms, loss_percent });
             }
         }
     }
@@ -46,6 +46,7 @@ impl Engine {
     fn route(&mut self, now: Instant, room_id: RoomId, id: TrackId, incoming: &Incoming) {
         self.counters.packets_received += 1;
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.active = now;
         let muted = room.is_muted(id);
         let Some(frame) = Frame::parse(&incoming.params, &incoming.packet.payload) else {
             self.counters.dropped_malformed += 1;
@@ -54,6 +55,7 @@ impl Engine {
         let track = room.tracks.entry(id).or_default();
         if !std::mem::replace(&mut track.announced, true) {
             self.events.push_back(MediaEvent::TrackPublished { room: room_id, track: id });
+            self.urgent = true;
         }
         let layer = track.layers.get_mut(incoming.layer);
         let begins = layer.received(now, incoming.packet.payload.len());

@@ -59,3 +59,22 @@ fn a_panic_costs_one_session_and_says_whose() {
     connect(&mut engine, now, first).expect("may come back");
     assert_eq!(engine.counters().sessions, 2);
 }
+
+#[test]
+fn what_nobody_waits_for_is_told_on_a_tick_or_before_what_somebody_waits_for() {
+    let now = Instant::now();
+    let mut engine = engine(now);
+    let (room, participant) =
+        (RoomId::from_uuid(Uuid::from_u128(1)), ParticipantId::from_uuid(Uuid::from_u128(2)));
+    let told = |engine: &mut Engine| std::iter::from_fn(|| engine.poll_event()).count();
+    engine.tell(MediaEvent::Connected { room, participant });
+    assert_eq!(told(&mut engine), 0);
+    engine.handle_timeout(now + TICK);
+    assert_eq!(told(&mut engine), 1);
+    engine.tell(MediaEvent::Connected { room, participant });
+    assert_eq!(told(&mut engine), 0);
+    engine.tell(MediaEvent::SessionEnded { room, participant, why: SessionEnd::Timeout });
+    let first = engine.poll_event();
+    assert!(matches!(first, Some(MediaEvent::Connected { .. })), "in their order");
+    assert_eq!(told(&mut engine), 1);
+}

@@ -66,6 +66,8 @@ pub(crate) struct Room {
     pub(crate) tracks: IdMap<TrackId, Track>,
     pub(crate) speakers: ActiveSpeakers,
     pub(crate) hearing: Hearing,
+    /// When a packet came last.
+    pub(crate) active: Instant,
 }
 
 impl Room {
@@ -75,6 +77,7 @@ impl Room {
             tracks: IdMap::default(),
             speakers: ActiveSpeakers::new(now),
             hearing: Hearing::default(),
+            active: now,
         }
     }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::peer::Peer;
 
-const SERVER: ([u8; 4], u16) = ([10, 0, 1, 1], 3480);
+pub(crate) const SERVER: ([u8; 4], u16) = ([10, 0, 1, 1], 3480);
 
 /// What the network does to every datagram, both ways.
 #[derive(Clone, Copy)]
@@ -269,6 +269,7 @@ impl Sim {
             for peer in self.peers.iter_mut().filter(|peer| peer.deadline() <= next) {
                 peer.timeout(next);
             }
+            while self.engine.flush() {}
             self.engine.handle_timeout(next);
         }
     }
