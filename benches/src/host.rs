@@ -43,12 +43,11 @@ pub struct Arguments {
 #[derive(Deserialize)]
 struct Request {
     transaction: Option<String>,
-    #[serde(flatten)]
-    body: Body,
+    request: Body,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "request", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Body {
     Join { token: String, room: u32, seat: u16, offer: String, publish: Vec<Line>, subscribe: Vec<Line> },
     Applied { room: u32, seat: u16 },
@@ -106,9 +105,10 @@ where
             continue;
         }
         let request: Request = serde_json::from_str(&text).context("request")?;
+        while tasks.try_join_next().is_some() {}
         let (handle, replies) = (Arc::clone(&handle), replies.clone());
         tasks.spawn(async move {
-            let mut reply = match handle(request.body).await {
+            let mut reply = match handle(request.request).await {
                 Ok(reply) => reply,
                 Err(error) => json!({ "error": format!("{error:#}") }),
             };

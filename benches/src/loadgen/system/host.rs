@@ -48,19 +48,18 @@ impl Host {
                 let who = join.who;
                 let lines = |lines: &[Line]| -> Vec<Value> { lines.iter().map(line).collect() };
                 let token = self.signer.sign(who, join.publish.iter().map(source).collect())?;
-                let request = json!({
-                    "request": "join", "token": token, "room": who.room, "seat": who.seat, "offer": join.offer,
+                let join = json!({
+                    "token": token, "room": who.room, "seat": who.seat, "offer": join.offer,
                     "publish": lines(&join.publish), "subscribe": lines(&join.subscribe),
                 });
-                let reply = self.rpc.call(request).await?;
+                let reply = self.rpc.call(json!({ "request": { "join": join } })).await?;
                 let sdp = reply["answer"].as_str().context("no answer")?.to_owned();
                 Ok(vec![Tell::Answer { who, sdp }])
             }
             Ask::Applied(who) => self.tell("applied", who).await,
             Ask::Captioned(Who { room, seat }, captioned) => {
-                let request =
-                    json!({ "request": "captioned", "room": room, "seat": seat, "captioned": captioned });
-                self.rpc.call(request).await?;
+                let captioned = json!({ "room": room, "seat": seat, "captioned": captioned });
+                self.rpc.call(json!({ "request": { "captioned": captioned } })).await?;
                 Ok(Vec::new())
             }
             Ask::Leave(who) => self.tell("leave", who).await,
@@ -70,7 +69,7 @@ impl Host {
     }
 
     async fn tell(&self, request: &str, who: Who) -> Result<Vec<Tell>> {
-        self.rpc.tell(&json!({ "request": request, "room": who.room, "seat": who.seat })).await?;
+        self.rpc.tell(&json!({ "request": { request: { "room": who.room, "seat": who.seat } } })).await?;
         Ok(Vec::new())
     }
 
