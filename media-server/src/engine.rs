@@ -91,7 +91,7 @@ pub struct Engine {
     /// Sessions that panicked while they were written to.
     failed: Vec<Slot>,
     events: VecDeque<MediaEvent>,
-    /// Somebody waits for one of them: a track that is there, a session that has ended.
+    /// Somebody waits for one of them: a track that is there, a session that is lost or has ended.
     urgent: bool,
     tap: Option<Tap>,
     random: Random,
@@ -243,7 +243,7 @@ impl Engine {
     }
 
     /// When the packets came that [`Engine::poll_departure`] has given since this was asked last.
-    pub(crate) fn take_departed(&mut self) -> impl Iterator<Item = Duration> {
+    pub fn take_departed(&mut self) -> impl Iterator<Item = Duration> {
         self.departed.drain(..)
     }
 
@@ -256,7 +256,7 @@ impl Engine {
     }
 
     fn tell(&mut self, event: MediaEvent) {
-        self.urgent |= matches!(event, MediaEvent::SessionEnded { .. });
+        self.urgent |= matches!(event, MediaEvent::Disconnected { .. } | MediaEvent::SessionEnded { .. });
         self.events.push_back(event);
     }
 
@@ -279,6 +279,10 @@ impl Engine {
     }
 
     pub fn handle_command(&mut self, now: Instant, command: MediaCommand) {
+        // Whoever comes again or goes must not be told afterwards that the session before is connected.
+        let about_sessions = matches!(command, MediaCommand::Connect { .. } | MediaCommand::Leave { .. });
+        self.urgent |=
+            about_sessions && self.events.iter().any(|event| matches!(event, MediaEvent::Connected { .. }));
         match command {
             MediaCommand::Connect { grant, negotiation, reply } => {
                 // The caller may have gone; the session then times out like any other that never connects.

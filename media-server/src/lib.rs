@@ -6,8 +6,9 @@
 //! finds the session in O(1) or drops the datagram before any cryptography. `session/` decrypts through str0m and drains;
 //! an RTP packet goes to `engine/routing.rs`, which writes it to the session of everyone who receives the track in this
 //! simulcast layer (`session/allocation.rs` chooses, `session/selector.rs` switches), with numbers rewritten by
-//! `room/rewrite.rs`; `egress/` encrypts it into the session's outbox. At the end of the batch every written session is flushed once, and its
-//! datagrams leave in runs through `net/udp.rs`. All on one thread: a room lives on one worker, a worker owns one port.
+//! `room/rewrite.rs`. At the end of the batch every session that was written to is flushed once: `egress/` encrypts its
+//! packets into its outbox, and they leave in runs through `net/udp.rs` before the next session's turn. All on one thread: a
+//! room lives on one worker, a worker owns one port.
 //!
 //! Packets of a microphone whose speaker has consented are also offered to [`transcription::Tap`], which never blocks.
 #![deny(clippy::indexing_slicing, reason = "its input is hostile")]

@@ -202,20 +202,36 @@ fn tracks_speakers_and_departures_are_reported() {
     assert_eq!(sim.engine.counters().sessions, 1);
 }
 
+/// What peer 0 has sent reaches the server, with the kernel's stamp.
+fn hand_over(sim: &mut Sim, stamp: Option<Duration>) {
+    for packet in std::mem::take(&mut sim.peers[0].outbox) {
+        let from = packet.source;
+        sim.engine.handle_datagram(sim.now, stamp, Protocol::Udp, from, SERVER.into(), &packet.contents);
+    }
+}
+
+#[test]
+fn how_long_a_packet_was_inside_counts_from_its_own_arrival() {
+    let mut sim = Sim::call();
+    assert_eq!(sim.engine.take_departed().count(), 0, "nobody knew when they came");
+    for second in [7, 9] {
+        sim.peers[0].send_video(sim.now, 2, false);
+        hand_over(&mut sim, Some(Duration::from_secs(second)));
+    }
+    assert_eq!(sim.engine.take_departed().count(), 0, "nothing has left");
+    for _viewer in 0..2 {
+        assert!(sim.engine.flush());
+        let stamps: Vec<u64> = sim.engine.take_departed().map(|stamp| stamp.as_secs()).collect();
+        assert_eq!(stamps, [7, 7, 9, 9]);
+    }
+    assert!(!sim.engine.flush());
+}
+
 #[test]
 fn the_first_viewers_packets_leave_before_the_next_ones_turn() {
     let mut sim = Sim::call();
     sim.peers[0].send_video(sim.now, 4, false);
-    for packet in std::mem::take(&mut sim.peers[0].outbox) {
-        sim.engine.handle_datagram(
-            sim.now,
-            None,
-            Protocol::Udp,
-            packet.source,
-            SERVER.into(),
-            &packet.contents,
-        );
-    }
+    hand_over(&mut sim, None);
     assert!(sim.engine.poll_departure().is_none(), "they wait for the rest of what has come");
     let mut turns = Vec::new();
     while sim.engine.flush() {

@@ -1,17 +1,18 @@
-//! Who sees which simulcast layer: looked at on every second tick, on the next one where a layer has begun, at a new estimate
-//! and when a screen changes.
+//! Who sees which simulcast layer: looked at on every second tick where somebody sends, on the next one where a layer has
+//! begun, at a new estimate and when a screen changes.
 
 use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::demux::Slot;
-use crate::room::Room;
 use crate::room::layers::Layer;
 use crate::session::{Connection, Demand, Picture, Session};
 use crate::{ParticipantId, RoomId, Tile};
 
-/// Where nobody has sent anything for this long there is nothing to choose, and nothing to probe for.
+/// Where nobody has sent anything for this long, nothing is probed for.
 const QUIET: Duration = Duration::from_millis(500);
+/// And here nothing is left to choose: layers count as arriving for a second after their last packet.
+const SETTLED: Duration = Duration::from_millis(1_200);
 
 impl Engine {
     /// Takes over what the participant's screen shows.
@@ -38,8 +39,7 @@ impl Engine {
             let Ok(slot) = Slot::try_from(slot) else { return };
             let due = |session: &Session| {
                 let room = session.grant.room;
-                let busy = |room: &Room| now.saturating_duration_since(room.active) < QUIET;
-                all && self.rooms.get(&room).is_some_and(busy) || self.begun.binary_search(&room).is_ok()
+                all && !self.is_quiet(now, room, SETTLED) || self.begun.binary_search(&room).is_ok()
             };
             if self.session(slot).is_some_and(|session| due(session) && session.has_layers_to_choose()) {
                 self.choose_layers(now, slot);
@@ -58,13 +58,19 @@ impl Engine {
         let room = session.grant.room;
         let mut pictures = std::mem::take(&mut self.pictures);
         self.pictures_of(now, slot, &mut pictures);
+        let may_probe = !self.is_quiet(now, room, QUIET);
         let mut wanted = Vec::new();
-        self.drive(slot, |session| wanted = session.choose_layers(now, &mut pictures));
+        self.drive(slot, |session| wanted = session.choose_layers(now, &mut pictures, may_probe));
         pictures.clear();
         self.pictures = pictures;
         for (track, layer) in wanted {
             self.want_keyframe(now, room, track, layer);
         }
+    }
+
+    /// Nobody has sent anything there for so long.
+    fn is_quiet(&self, now: Instant, room: RoomId, long: Duration) -> bool {
+        self.rooms.get(&room).is_none_or(|room| now.saturating_duration_since(room.active) >= long)
     }
 
     /// What the participant could be shown.

@@ -1,5 +1,6 @@
 //! What routing has to know of a payload: does it start a keyframe, and which fields continue over a switch.
 
+use str0m::RtcConfig;
 use str0m::format::{Codec, PayloadParams};
 use str0m::rtp::Vp8Descriptor;
 
@@ -8,6 +9,11 @@ const H264_IDR: u8 = 5;
 const H264_SPS: u8 = 7;
 const H264_STAP_A: u8 = 24;
 const H264_FU_A: u8 = 28;
+
+/// Codecs that sessions agree on; `negotiation/useful.rs` names them, too.
+pub(super) fn our_codecs(config: RtcConfig) -> RtcConfig {
+    config.clear_codecs().enable_opus(true, true).enable_vp8(true).enable_h264(true)
+}
 
 /// What of a VP8 payload descriptor continues over a switch (RFC 7741 §4.2).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -24,8 +24,14 @@ impl Session {
         self.egress.wishes() || self.open_pictures().next().is_some()
     }
 
-    /// Chooses a layer for every open picture. Returns what needs a keyframe.
-    pub(crate) fn choose_layers(&mut self, now: Instant, pictures: &mut [Picture]) -> Vec<Wanted> {
+    /// Chooses a layer for every open picture. Returns what needs a keyframe. `may_probe`: whether the way carries more may be
+    /// looked for.
+    pub(crate) fn choose_layers(
+        &mut self,
+        now: Instant,
+        pictures: &mut [Picture],
+        may_probe: bool,
+    ) -> Vec<Wanted> {
         let audio = self.open_lines().filter(|(_, track)| track.source.is_audio()).count();
         let estimate = self.estimate(now);
         if self.repairs.is_lossy() {
@@ -54,7 +60,7 @@ impl Session {
         }
         let visible = pictures.iter().any(|picture| picture.demand.wanted.is_some());
         let wish = Wish { next: allocation.minimum, most: allocation.desired };
-        self.egress.wish(if visible { wish } else { Wish::default() });
+        self.egress.wish(if visible && may_probe { wish } else { Wish::default() });
         wanted
     }
 

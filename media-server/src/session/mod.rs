@@ -29,6 +29,7 @@ use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reaso
 use allocation::Scarcity;
 pub(crate) use allocation::{Demand, Picture};
 pub(crate) use arrival::Refused;
+use codec::our_codecs;
 pub(crate) use codec::{Frame, Vp8Numbers, is_red};
 pub(crate) use dtls::Identity;
 pub(crate) use forward::{Forward, Forwarded};
@@ -162,16 +163,12 @@ impl Session {
         credentials: IceCreds,
         config: Arc<SessionConfig>,
     ) -> Self {
-        let mut rtc = Rtc::builder()
+        let mut rtc = our_codecs(Rtc::builder())
             .set_rtp_mode(true)
             .set_ice_lite(config.ice_lite)
             .set_local_ice_credentials(credentials.clone())
             .set_crypto_provider(Arc::clone(&config.identity.crypto))
             .set_dtls_cert(config.identity.certificate.clone())
-            .clear_codecs()
-            .enable_opus(true, true)
-            .enable_vp8(true)
-            .enable_h264(true)
             .set_stats_interval(Some(STATS_INTERVAL))
             .set_extension_map(known_extensions())
             .build(now);

@@ -43,8 +43,9 @@ impl Offered {
         id == UNUSED || Some(id) == self.transport
     }
 
-    /// The lines of an offer without those about extensions that nobody here knows, without those that would move the
-    /// transport-wide number to another place, or another extension to its place, and without SSRCs that are too many. Browsers keep each number for one extension (RFC 9143).
+    /// The lines of an offer without extensions that nobody here knows, without those that would move the transport-wide number
+    /// to another place, or another extension to its place, and without SSRCs that are too many. Browsers keep each number for
+    /// one extension (RFC 9143).
     pub(super) fn taken_up<'a>(&mut self, lines: &[&'a str]) -> Vec<&'a str> {
         if self.transport.is_none() {
             let named = lines.iter().filter_map(|line| extmap(line)).flatten();

@@ -1,9 +1,10 @@
-//! Browsers offer many codecs, and say much that nobody here asks for. A parser's work is by the line, so what str0m would read
+//! Browsers offer many codecs, and say much that changes nothing here. A parser's work is by the line, so what str0m would read
 //! for nothing is left out before.
 
 use std::borrow::Cow;
 
-/// Attributes that str0m makes use of (RFC 8866 §6, and those of WebRTC); those of codecs and of SSRCs are looked at closer.
+/// Attributes that change what a session does (RFC 8866 §6, and those of WebRTC); those of codecs and of SSRCs are looked at
+/// closer. str0m would also repeat `msid` in its answer, where nobody looks for it: our lines send or receive, never both.
 const ATTRIBUTES: [&str; 19] = [
     "candidate",
     "extmap",
@@ -75,7 +76,11 @@ impl<'a> Media<'a> {
         let (maps, parameters) = (named("a=rtpmap:"), named("a=fmtp:"));
         let ours = maps.iter().filter(|(_, codec)| CODECS.iter().any(|name| is(codec, name)));
         let ours: Vec<&str> = ours.map(|(payload_type, _)| *payload_type).collect();
-        let repairs = |value: &str| value.strip_prefix("apt=").is_some_and(|apt| ours.contains(&apt));
+        let repairs = |value: &str| {
+            let mut parameters =
+                value.split(';').filter_map(|parameter| parameter.trim().strip_prefix("apt="));
+            parameters.any(|apt| ours.contains(&apt))
+        };
         let repairing = parameters.iter().filter(|(_, value)| repairs(value));
         let repairing: Vec<&str> = repairing.map(|(payload_type, _)| *payload_type).collect();
         let others = maps.iter().filter(|(payload_type, codec)| {
@@ -137,7 +142,13 @@ fn attribute(line: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use str0m::change::SdpOffer;
+
+    use super::super::offered::known_extensions;
     use super::*;
+    use crate::session::codec::our_codecs;
 
     fn taken(offer: &[&str]) -> Vec<String> {
         let offer: String = offer.iter().map(|line| format!("{line}\r\n")).collect();
@@ -161,7 +172,7 @@ mod tests {
             "a=rtpmap:103 h264/90000",
             "a=fmtp:103 packetization-mode=1;profile-level-id=42e01f",
             "a=rtpmap:104 rtx/90000",
-            "a=fmtp:104 apt=103",
+            "a=fmtp:104 rtx-time=3000; apt=103",
             "a=rtpmap:116 red/90000",
             "a=rtpmap:35 ulpfec/90000",
         ];
@@ -175,7 +186,7 @@ mod tests {
             "a=rtpmap:103 h264/90000",
             "a=fmtp:103 packetization-mode=1;profile-level-id=42e01f",
             "a=rtpmap:104 rtx/90000",
-            "a=fmtp:104 apt=103",
+            "a=fmtp:104 rtx-time=3000; apt=103",
         ];
         assert_eq!(taken(&offer), of_use);
         let sound = [
@@ -200,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_str0m_never_asks_for_is_left_out() {
+    fn what_changes_nothing_is_left_out() {
         let offer = [
             "v=0",
             "a=group:BUNDLE 0",
@@ -219,6 +230,34 @@ mod tests {
         ];
         let of_use = [offer[0], offer[1], offer[4], offer[5], offer[7], offer[9], offer[10], offer[13]];
         assert_eq!(taken(&offer), of_use);
+    }
+
+    /// What str0m answers, without what it makes up.
+    fn answer(offer: &str) -> Vec<String> {
+        let builder =
+            our_codecs(str0m::Rtc::builder().set_rtp_mode(true)).set_extension_map(known_extensions());
+        let mut server = builder.build(Instant::now());
+        let offer = SdpOffer::from_sdp_string(offer).expect("understood");
+        let answer = server.sdp_api().accept_offer(offer).expect("accepted").to_sdp_string();
+        let made_up = ["o=", "a=ssrc", "a=msid", "a=ice-", "a=fingerprint:"];
+        let lines = answer.lines().filter(|line| !made_up.iter().any(|begin| line.starts_with(begin)));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn browsers_are_answered_as_if_nothing_had_been_left_out() {
+        for (offer, most) in [
+            (include_str!("../../../tests/fixtures/offers/chromium-148.sdp"), 66),
+            (include_str!("../../../tests/fixtures/offers/firefox-140.sdp"), 66),
+        ] {
+            let of_use = useful(offer).concat();
+            let percent = of_use.lines().count() * 100 / offer.lines().count();
+            assert!(percent <= most, "{percent} % of the lines");
+            let answered = answer(offer);
+            let names = |codec| answered.iter().any(|line| line.contains(codec));
+            assert!(names("VP8/90000") && names("opus/48000"), "{answered:?}");
+            assert_eq!(answer(&of_use), answered);
+        }
     }
 
     #[test]

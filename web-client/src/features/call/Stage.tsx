@@ -36,7 +36,7 @@ export function Stage({ snapshot }: { snapshot: CallSnapshot }) {
     return (
       <div className={cx("flex size-full min-h-0 gap-2", portrait ? "flex-col" : "flex-row-reverse")}>
         {/* The first place of the strip is left to the own picture. */}
-        <div className={cx("flex shrink-0 gap-2 overflow-auto", portrait ? "h-28 pr-36" : "w-60 flex-col pt-38")}>
+        <div className={cx("flex shrink-0 gap-2 overflow-auto", portrait ? "h-28 pr-36" : "w-59 flex-col pt-38 pr-3")}>
           {others.map((person) => (
             <div key={person.id} className={cx("shrink-0", portrait ? "aspect-4/3 h-full" : "aspect-video w-full")}>
               {tile(person, true)}
