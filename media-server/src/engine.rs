@@ -27,13 +27,16 @@ use crate::ids::IdMap;
 use crate::metrics::Counters;
 use crate::room::Room;
 use crate::room::layers::Layer;
-use crate::session::{Connection, Identity, Picture, Refused, Session, SessionConfig, SessionEvent};
+use crate::session::{
+    Connection, HOUSEKEEPING, Identity, Picture, Refused, Session, SessionConfig, SessionEvent,
+};
 use crate::timers::Timers;
 use crate::transcription::Tap;
 use crate::{MediaEvent, RoomId, SessionEnd};
 
-/// Keyframe retries, active speakers and lost sessions are looked at this often.
-const TICK: Duration = Duration::from_millis(50);
+/// Keyframe retries, active speakers and lost sessions are looked at this often: together with every second housekeeping of the
+/// sessions, so that nobody wakes for them.
+const TICK: Duration = HOUSEKEEPING.saturating_mul(2);
 /// A browser that never gets through is given up after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,8 +74,8 @@ pub struct Engine {
     /// Empty; kept so that it need not be allocated each time.
     due: Vec<Slot>,
     next_tick: Instant,
-    /// The next tick looks at everybody's layers.
-    all_next: bool,
+    /// Until one looks at everybody's layers.
+    ticks_left: u8,
     /// Rooms where a layer has begun since the last tick.
     begun: Vec<RoomId>,
     /// Empty between two choices; kept so that it need not be allocated each time.
@@ -116,7 +119,7 @@ impl Engine {
             timers: Timers::default(),
             due: Vec::new(),
             next_tick: now + TICK,
-            all_next: true,
+            ticks_left: 0,
             begun: Vec::new(),
             pictures: Vec::new(),
             listened: now,
@@ -190,7 +193,7 @@ impl Engine {
         proven && self.demux.pin(remote, slot)
     }
 
-    /// Every due session and, every 50 ms, the rooms.
+    /// Every due session and, every tick, the rooms.
     pub fn handle_timeout(&mut self, now: Instant) {
         // Each once: a session that has still something due must not hold up the others.
         let mut due = std::mem::take(&mut self.due);
@@ -204,7 +207,7 @@ impl Engine {
         }
         self.due = due;
         if now >= self.next_tick {
-            self.next_tick = now + TICK;
+            self.next_tick = self.session_config.next_multiple(now + HOUSEKEEPING, TICK);
             self.choose_all_layers(now);
             self.tick_rooms(now);
             self.end_lost_sessions(now);

@@ -78,8 +78,7 @@ impl Worker {
     /// end has come.
     fn serve(&mut self, next_copy: Instant) -> bool {
         let due = self.engine.deadline().min(next_copy);
-        let patience = if self.rung { Duration::ZERO } else { due.saturating_duration_since(clock()) };
-        match self.ports.wait(patience) {
+        match self.ports.wait(clock(), (!self.rung).then_some(due)) {
             Ok(rung) => self.rung |= rung,
             Err(error) => {
                 tracing::error!(%error, "media port failed");

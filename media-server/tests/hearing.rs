@@ -86,7 +86,8 @@ fn a_muted_microphone_is_neither_missed_nor_silent() {
 fn a_microphone_that_stops_sending_is_said_every_five_seconds_until_it_sends_again() {
     let mut sim = call(2, |_, _| true);
     sim.talk(Duration::from_secs(3));
-    sim.run_for(Duration::from_secs(12));
+    // Silence begins with a look, of which there is one a second, on a tick.
+    sim.run_for(Duration::from_secs(13));
     let [first, second] = [0, 1].map(|index: usize| sim.peers[index].id);
     let mut said = silences(&sim);
     said.sort_unstable();

@@ -10,8 +10,9 @@ use str0m::net::Protocol;
 use support::peer::Peer;
 use support::sim::{Bottleneck, Sim, config, room};
 
-/// 20 rounds of the rooms; those of silent sessions fall on them. It was 201 with a round every 5 ms.
-const WAKES_PER_SECOND: usize = 25;
+/// 25 ticks of the rooms, on which the rounds of silent sessions fall, and the one that ends the second. It was 201 with a round
+/// every 5 ms.
+const WAKES_PER_SECOND: usize = 26;
 
 /// Reports: 1. It was 180 with str0m's padding to the point.
 const PACKETS_PER_SILENT_SECOND: u64 = 4;

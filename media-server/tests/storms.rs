@@ -219,7 +219,8 @@ const BROKEN: &str = "a=rtpmap:0 VP8/90000\r\na=rtpmap:0 VP8/90000\r\n";
 /// A good offer with `m_lines` m-lines more, in each of them `line` as often as is allowed and as it fits.
 fn filled(sim: &mut Sim, line: &str, most: usize, m_lines: usize) -> Negotiation {
     let mut negotiation = bomb(sim, "");
-    let mids: String = (0..m_lines).map(|mid| format!(" x{mid}")).collect();
+    // str0m's own are three random characters.
+    let mids: String = (0..m_lines).map(|mid| format!(" more{mid}")).collect();
     let bundle = negotiation.offer.lines().find(|line| line.starts_with("a=group:BUNDLE")).expect("bundled");
     negotiation.offer = negotiation.offer.replace(bundle, &format!("{bundle}{mids}"));
     let transport =
@@ -243,7 +244,7 @@ fn filled(sim: &mut Sim, line: &str, most: usize, m_lines: usize) -> Negotiation
             lines += "a=rtpmap:0 VP8/90000\r\n";
         }
         negotiation.offer += &format!(
-            "m=video 9 UDP/TLS/RTP/SAVPF{payload_types}\r\nc=IN IP4 0.0.0.0\r\na=mid:x{mid}\r\n{transport}\r\n\
+            "m=video 9 UDP/TLS/RTP/SAVPF{payload_types}\r\nc=IN IP4 0.0.0.0\r\na=mid:more{mid}\r\n{transport}\r\n\
              a=sendrecv\r\na=rtcp-mux\r\na=rtcp-rsize\r\n{lines}"
         );
     }

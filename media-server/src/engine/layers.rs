@@ -1,4 +1,4 @@
-//! Who sees which simulcast layer: looked at on every second tick where somebody sends, on the next one where a layer has
+//! Who sees which simulcast layer: looked at on every third tick where somebody sends, on the next one where a layer has
 //! begun, at a new estimate and when a screen changes.
 
 use std::time::{Duration, Instant};
@@ -9,6 +9,8 @@ use crate::room::layers::Layer;
 use crate::session::{Connection, Demand, Picture, Session};
 use crate::{ParticipantId, RoomId, Tile};
 
+/// Everybody's layers are looked at on each of so many ticks.
+const TICKS: u8 = 3;
 /// Where nobody has sent anything for this long, nothing is probed for.
 const QUIET: Duration = Duration::from_millis(500);
 /// And here nothing is left to choose: layers count as arriving for a second after their last packet.
@@ -32,8 +34,8 @@ impl Engine {
 
     /// On a tick: for everybody in whose room something is sent, or for those in whose room a layer has begun.
     pub(super) fn choose_all_layers(&mut self, now: Instant) {
-        let all = self.all_next;
-        self.all_next = !all;
+        let all = self.ticks_left == 0;
+        self.ticks_left = self.ticks_left.checked_sub(1).unwrap_or(TICKS - 1);
         self.begun.sort_unstable();
         for slot in 0..self.sessions.len() {
             let Ok(slot) = Slot::try_from(slot) else { return };

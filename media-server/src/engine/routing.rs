@@ -90,7 +90,7 @@ impl Engine {
     /// Speaker levels, and the caption tap where the speaker has consented.
     fn listen(&mut self, now: Instant, room_id: RoomId, id: TrackId, incoming: &Incoming) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        if let Some(db) = incoming.packet.extensions.audio_level {
+        if let Some(db) = incoming.packet.level {
             room.speakers.observe(now, id.participant, db);
         }
         let captioned = room.members.get(&id.participant).is_some_and(|member| member.captioned);

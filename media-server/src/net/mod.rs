@@ -1,6 +1,7 @@
 //! The sockets of one worker: a UDP port and the TCP port of the same number.
 
 mod addresses;
+mod alarm;
 mod ports;
 mod tcp;
 mod udp;

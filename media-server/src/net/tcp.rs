@@ -292,7 +292,8 @@ mod tests {
     fn receive(ports: &mut Ports, now: Instant, enough: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Vec<u8>> {
         let mut packets = Vec::new();
         for _ in 0..200 {
-            ports.wait(PATIENCE / 200).expect("a wait");
+            let start = Instant::now();
+            ports.wait(start, Some(start + PATIENCE / 200)).expect("a wait");
             ports.tcp.receive(now, |_, local, packet| {
                 assert_eq!(local.ip(), LOCAL);
                 packets.push(packet.to_vec());
@@ -394,7 +395,7 @@ mod tests {
         while unsent(&ports) > 0 {
             assert_eq!(read(), numbers);
             numbers += 1;
-            ports.wait(Duration::ZERO).expect("a wait");
+            ports.wait(now, None).expect("a wait");
             ports.tcp.receive(now, |_, _, _| {});
         }
         assert!(numbers < SENT, "some were lost");

@@ -125,7 +125,7 @@ impl AsRawFd for UdpPort {
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::net::Ports;
@@ -147,7 +147,9 @@ mod tests {
         }
         let mut got = Vec::new();
         while got.len() < sent.len() {
-            assert!(!receiver.wait(Duration::from_secs(5)).expect("a wait"), "nobody rang");
+            let start = Instant::now();
+            let rung = receiver.wait(start, Some(start + Duration::from_secs(5))).expect("a wait");
+            assert!(!rung, "nobody rang");
             assert!(receiver.udp.readable, "in time");
             let received = receiver.udp.receive(|meta, datagram| {
                 assert_eq!(meta.dst_ip, Some(source));

@@ -147,7 +147,6 @@ mod tests {
     use std::time::Instant;
 
     use str0m::format::CodecConfig;
-    use str0m::rtp::ExtensionValues;
 
     use super::*;
     use crate::room::Room;
@@ -181,7 +180,9 @@ mod tests {
             numbers: Numbers { sequence: number, timestamp: TICKS.wrapping_mul(number as u32) },
             rtp_time: u64::from(TICKS) * number,
             marker: false,
-            extensions: ExtensionValues::default(),
+            level: None,
+            voice: None,
+            orientation: None,
             payload: payload.into(),
             arrived: Instant::now(),
             stamp: None,

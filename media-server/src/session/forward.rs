@@ -201,15 +201,14 @@ impl Session {
         let Some((numbers, vp8)) = rewritten else {
             return Forwarded::Dropped;
         };
-        let extensions = &packet.extensions;
-        let voice = u8::from(extensions.voice_activity.unwrap_or_default()) << 7;
+        let voice = u8::from(packet.voice.unwrap_or_default()) << 7;
         let outgoing = egress::Packet {
             payload_type: *mapping.outgoing,
             repaired_as: mapping.repaired.map(|pt| *pt),
             marker: packet.marker,
             numbers,
-            level: extensions.audio_level.map(|level| voice | level.unsigned_abs() & 0x7f),
-            orientation: extensions.video_orientation.map(|orientation| orientation as u8),
+            level: packet.level.map(|level| voice | level.unsigned_abs() & 0x7f),
+            orientation: packet.orientation.map(|orientation| orientation as u8),
             payload,
             vp8,
         };

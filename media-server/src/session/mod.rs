@@ -58,13 +58,13 @@ const EARLY: Duration = Duration::from_micros(200);
 const TIMEOUTS_PER_CALL: usize = 128;
 /// Reports and retransmission requests of all sessions of a worker are looked after together this often, instead of waking
 /// the thread for each.
-const HOUSEKEEPING: Duration = Duration::from_millis(20);
-/// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often.
-const SILENT_ROUND: Duration = Duration::from_millis(100);
+pub(crate) const HOUSEKEEPING: Duration = Duration::from_millis(20);
+/// With no packet of a track in either direction for [`SILENCE`], all of it is looked after this often: with every third tick of
+/// the engine.
+const SILENT_ROUND: Duration = HOUSEKEEPING.saturating_mul(6);
 /// If str0m looks for missing packets next, which it does every 33 ms until it takes a track for paused, missing or not. Where it
-/// does not know the round trip it asks again after 105 ms at the earliest, which came to 200 ms with rounds of 100, too. What
-/// else is due meanwhile waits with them.
-const SILENT_NACKS: Duration = Duration::from_millis(200);
+/// does not know the round trip it asks again after 105 ms at the earliest. What else is due meanwhile waits with them.
+const SILENT_NACKS: Duration = HOUSEKEEPING.saturating_mul(10);
 const SILENCE: Duration = Duration::from_millis(250);
 
 /// What a session needs to know about the node it runs on.
@@ -77,6 +77,16 @@ pub(crate) struct SessionConfig {
     pub(crate) local: Vec<SocketAddr>,
     /// Addresses that lead here through NAT; advertised besides, never instead.
     pub(crate) public: Vec<SocketAddr>,
+}
+
+impl SessionConfig {
+    /// Multiples of an interval count from when the engine started, so that sessions come due together.
+    pub(crate) fn next_multiple(&self, at: Instant, interval: Duration) -> Instant {
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let since_start = micros(at.saturating_duration_since(self.started));
+        let turn = since_start.div_ceil(micros(interval));
+        self.started + interval * u32::try_from(turn).unwrap_or(u32::MAX)
+    }
 }
 
 /// What came out of a drain, besides datagrams.
@@ -284,7 +294,7 @@ impl Session {
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        let reports = self.egress.reports_due().map(|due| self.next_multiple(due, SILENT_ROUND));
+        let reports = self.egress.reports_due().map(|due| self.config.next_multiple(due, SILENT_ROUND));
         let others = [reports, self.egress.padding_due(), self.doubles.due(), self.held_until()];
         others.into_iter().flatten().fold(self.due, Instant::min)
     }
@@ -335,17 +345,10 @@ impl Session {
     fn due_at(&self, at: Instant) -> Instant {
         match self.rtc.last_timeout_reason() {
             Reason::DTLS => at,
-            Reason::Nack if self.is_silent() => self.next_multiple(at, SILENT_NACKS),
-            _ if self.is_silent() => self.next_multiple(at, SILENT_ROUND),
-            _ => self.next_multiple(at, HOUSEKEEPING),
+            Reason::Nack if self.is_silent() => self.config.next_multiple(at, SILENT_NACKS),
+            _ if self.is_silent() => self.config.next_multiple(at, SILENT_ROUND),
+            _ => self.config.next_multiple(at, HOUSEKEEPING),
         }
-    }
-
-    /// Multiples count from when the engine started, so that sessions come due together.
-    fn next_multiple(&self, at: Instant, interval: Duration) -> Instant {
-        let since_start = at.saturating_duration_since(self.config.started).as_micros();
-        let turn = since_start.div_ceil(interval.as_micros());
-        self.config.started + interval * u32::try_from(turn).unwrap_or(u32::MAX)
     }
 
     fn is_silent(&self) -> bool {

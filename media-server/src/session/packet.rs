@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use str0m::format::PayloadParams;
 use str0m::media::Pt;
-use str0m::rtp::{ExtensionValues, RtpPacket};
+use str0m::rtp::{RtpPacket, VideoOrientation};
 
 use crate::Source;
 use crate::room::layers::Layer;
@@ -29,8 +29,10 @@ pub(crate) struct Packet {
     /// Extended RTP timestamp.
     pub(crate) rtp_time: u64,
     pub(crate) marker: bool,
-    /// Header extensions; the others are set per hop.
-    pub(crate) extensions: ExtensionValues,
+    /// How loud, in dB of full scale, and whether it is a voice (RFC 6464). Header extensions besides it and the next are set per hop.
+    pub(crate) level: Option<i8>,
+    pub(crate) voice: Option<bool>,
+    pub(crate) orientation: Option<VideoOrientation>,
     pub(crate) payload: Arc<[u8]>,
     pub(crate) arrived: Instant,
     /// When the kernel took the datagram that it came in, since the Unix epoch. `None`: nobody knows.
@@ -45,12 +47,9 @@ impl Packet {
             numbers: Numbers { sequence: *packet.seq_no, timestamp: header.timestamp },
             rtp_time: packet.time.numer(),
             marker: header.marker,
-            extensions: ExtensionValues {
-                audio_level: header.ext_vals.audio_level,
-                voice_activity: header.ext_vals.voice_activity,
-                video_orientation: header.ext_vals.video_orientation,
-                ..ExtensionValues::default()
-            },
+            level: header.ext_vals.audio_level,
+            voice: header.ext_vals.voice_activity,
+            orientation: header.ext_vals.video_orientation,
             payload: packet.payload,
             arrived: packet.timestamp,
             stamp,

@@ -98,7 +98,7 @@ impl Session {
         let route = Route::from(transmit);
         if is_feedback_alone(&transmit.contents) {
             self.release();
-            let until = self.next_multiple(self.now + HOUSEKEEPING, HOUSEKEEPING);
+            let until = self.config.next_multiple(self.now + HOUSEKEEPING, HOUSEKEEPING);
             self.held = Some(Held { route, datagram: transmit.contents.to_vec(), until });
         } else {
             self.put(route, &transmit.contents);
