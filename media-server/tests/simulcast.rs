@@ -203,7 +203,7 @@ fn a_layer_that_the_browser_stops_is_replaced_by_the_next_one() {
 /// Nobody waits for the round in which everybody's layers are looked at.
 #[test]
 fn a_camera_that_begins_is_asked_for_a_keyframe_on_the_next_tick() {
-    for phase in (0..100).step_by(10) {
+    for phase in (0..120).step_by(10) {
         let mut sim = broadcast(1);
         for layer in &mut sim.peers[0].layers {
             layer.paused = true;

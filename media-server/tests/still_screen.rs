@@ -38,7 +38,7 @@ fn is_asked(sim: &mut Sim) -> bool {
 
 #[test]
 fn who_joins_is_shown_a_still_screen_at_once() {
-    // The rounds of who is silent come every 100 ms; one of these is far from the next.
+    // The rounds of who is silent come every 120 ms; one of these is far from the next.
     for offset in [0, 13, 29, 53, 71] {
         let mut sim = still_screen();
         sim.run_for(MILLISECOND * offset);

@@ -1,4 +1,4 @@
-//! Does everyone who should be heard arrive, and reach everyone else? Looked at once a second, from what the packet path
+//! Does everyone who should be heard arrive, and reach everyone else? Looked at about once a second, from what the packet path
 //! has counted.
 
 use std::time::{Duration, Instant};

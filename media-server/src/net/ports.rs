@@ -118,9 +118,14 @@ mod tests {
         let sooner = Instant::now();
         ports.wait(sooner, Some(sooner + ms(20))).expect("a wait");
         assert!(sooner.elapsed() >= ms(20) && sooner.elapsed() < ms(1_000));
+        // A wait that something else ends leaves what is due as it was.
         let bell = ports.bell();
+        let begin = Instant::now();
+        let due = begin + ms(50);
         bell.wake().expect("rung");
-        assert!(ports.wait(start, Some(far)).expect("a wait"), "rung");
+        assert!(ports.wait(begin, Some(due)).expect("a wait"), "rung");
+        assert!(!ports.wait(Instant::now(), Some(due)).expect("a wait"), "nobody rang");
+        assert!(begin.elapsed() >= ms(50) && begin.elapsed() < ms(1_000));
         // What went off while nobody waited does not end the next wait.
         let begin = Instant::now();
         ports.alarm.set(begin, begin + ms(1)).expect("set");

@@ -52,7 +52,8 @@ impl ActiveSpeakers {
         if now < self.next_update {
             return None;
         }
-        self.next_update = now + UPDATE_INTERVAL;
+        // Counted from when it was due: a wake that comes a little late does not cost another tick.
+        self.next_update = (self.next_update + UPDATE_INTERVAL).max(now);
         for level in &mut self.levels {
             if now.duration_since(level.last_packet) > UPDATE_INTERVAL {
                 level.db = SILENCE_DB;

@@ -52,7 +52,7 @@ use reports::Held;
 /// How often losses are looked at, and which way ICE has chosen: who only receives makes str0m send little that would tell.
 const STATS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What is due so soon is done at once: no timer of ours is finer, and packets that leave together cost less.
+/// What is due so soon is done at once: nothing needs to be more exact, and packets that leave together cost less.
 const EARLY: Duration = Duration::from_micros(200);
 /// A session that always has something due must not hold up the others.
 const TIMEOUTS_PER_CALL: usize = 128;
@@ -82,10 +82,9 @@ pub(crate) struct SessionConfig {
 impl SessionConfig {
     /// Multiples of an interval count from when the engine started, so that sessions come due together.
     pub(crate) fn next_multiple(&self, at: Instant, interval: Duration) -> Instant {
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let since_start = micros(at.saturating_duration_since(self.started));
-        let turn = since_start.div_ceil(micros(interval));
-        self.started + interval * u32::try_from(turn).unwrap_or(u32::MAX)
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let turn = nanos(at.saturating_duration_since(self.started)).div_ceil(nanos(interval));
+        self.started + Duration::from_nanos(turn.saturating_mul(nanos(interval)))
     }
 }
 
