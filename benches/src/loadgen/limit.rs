@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool says how far it is")]
 
 use anyhow::{Context, Result};
+use tokio::time::error::Elapsed;
 
 use super::arguments::Arguments;
 use super::measure::{Run, measure};
@@ -20,7 +21,12 @@ const BUSY_PERCENT: f64 = 92.0;
 pub async fn find(arguments: &Arguments, run: Run) -> Result<Row> {
     let (mut rooms, mut good, mut first) = (run.scenario.rooms(), None, None);
     let why = loop {
-        let row = measure(arguments, Run { seconds: STEP_SECONDS, ..with_rooms(run, rooms) }).await?;
+        let step = Run { seconds: STEP_SECONDS, ..with_rooms(run, rooms) };
+        let row = match measure(arguments, step).await {
+            // Nobody had time left to let them all join.
+            Err(error) if error.is::<Elapsed>() && good.is_some() => break format!("{rooms} rooms: {error}"),
+            measured => measured?,
+        };
         println!("{}", serde_json::to_string(&row)?);
         let per_room = *first.get_or_insert(row.forwarded_pps / rooms as f64);
         if let Some(why) = gave_way(&row, per_room) {
