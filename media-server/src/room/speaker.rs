@@ -92,4 +92,16 @@ mod tests {
         assert_eq!(speakers.poll(now + UPDATE_INTERVAL), None, "unchanged");
         assert_eq!(speakers.poll(now + UPDATE_INTERVAL * 3), Some(vec![]), "packets stopped");
     }
+
+    #[test]
+    fn a_look_that_comes_late_does_not_put_off_the_next_one() {
+        let start = Instant::now();
+        let [first, second] = [1, 2].map(|n| ParticipantId::from_uuid(Uuid::from_u128(n)));
+        let mut speakers = ActiveSpeakers::new(start);
+        let late = start + UPDATE_INTERVAL + Duration::from_millis(1);
+        speakers.observe(late, first, -20);
+        assert_eq!(speakers.poll(late), Some(vec![first]));
+        speakers.observe(late, second, -10);
+        assert_eq!(speakers.poll(start + UPDATE_INTERVAL * 2), Some(vec![second, first]));
+    }
 }
