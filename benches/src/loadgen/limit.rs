@@ -2,7 +2,7 @@
 //! must go well for longer.
 #![expect(clippy::print_stdout, reason = "a command-line tool says how far it is")]
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::time::error::Elapsed;
 
 use super::arguments::Arguments;
@@ -22,30 +22,40 @@ pub async fn find(arguments: &Arguments, run: Run) -> Result<Row> {
     let (mut rooms, mut good, mut first) = (run.scenario.rooms(), None, None);
     let why = loop {
         let step = Run { seconds: STEP_SECONDS, ..with_rooms(run, rooms) };
-        let row = match measure(arguments, step).await {
-            // Nobody had time left to let them all join.
-            Err(error) if error.is::<Elapsed>() && good.is_some() => break format!("{rooms} rooms: {error}"),
-            measured => measured?,
-        };
-        println!("{}", serde_json::to_string(&row)?);
-        let per_room = *first.get_or_insert(row.forwarded_pps / rooms as f64);
-        if let Some(why) = gave_way(&row, per_room) {
-            break why;
+        let per_room = |row: &Row| *first.get_or_insert(row.forwarded_pps / rooms as f64);
+        match attempt(arguments, step, per_room).await? {
+            Ok(_) => good = Some(rooms),
+            Err(why) => break why,
         }
-        good = Some(rooms);
         rooms = rooms + rooms / 4 + 1;
     };
     let mut rooms = good.with_context(|| format!("already {rooms} rooms are too many: {why}"))?;
     let per_room = first.unwrap_or_default();
-    loop {
-        let row = measure(arguments, with_rooms(run, rooms)).await?;
-        println!("{}", serde_json::to_string(&row)?);
-        if gave_way(&row, per_room).is_none() {
+    while rooms > 0 {
+        if let Ok(row) = attempt(arguments, with_rooms(run, rooms), |_| per_room).await? {
             return Ok(Row { limit: Some(why), ..row });
         }
         rooms = rooms * 9 / 10;
-        anyhow::ensure!(rooms > 0, "not even one room holds");
     }
+    bail!("not even one room holds")
+}
+
+/// One run; `Err`: what gave way in it. `per_room`: what each room should have brought.
+async fn attempt(
+    arguments: &Arguments,
+    run: Run,
+    per_room: impl FnOnce(&Row) -> f64,
+) -> Result<Result<Row, String>> {
+    let row = match measure(arguments, run).await {
+        // Nobody had time left to let them all join.
+        Err(error) if error.is::<Elapsed>() => {
+            return Ok(Err(format!("{} rooms: {error}", run.scenario.rooms())));
+        }
+        measured => measured?,
+    };
+    println!("{}", serde_json::to_string(&row)?);
+    let why = gave_way(&row, per_room(&row));
+    Ok(why.map_or(Ok(row), Err))
 }
 
 fn with_rooms(run: Run, rooms: usize) -> Run {
