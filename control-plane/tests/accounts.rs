@@ -321,7 +321,7 @@ async fn an_authenticator_app_from_its_secret_to_a_sign_in_and_no_code_works_twi
     let secret = &view["secret"];
     try_sign_in(&app, "ada@example.org", PASSWORD).await.expect(200);
     let confirm = async |code: String| ada.post("/api/v1/account/totp/confirm", json!({"code": code})).await;
-    confirm("000000".into()).await.refused(422, "invalid_input");
+    confirm(app.wrong_totp_code(secret)).await.refused(422, "invalid_input");
     let codes = confirm(app.totp_code(secret)).await.expect(200);
     assert_eq!(codes["recovery_codes"].as_array().unwrap().len(), 10);
     ada.post("/api/v1/account/totp", json!({})).await.refused(409, "conflict");

@@ -148,11 +148,11 @@ async fn five_wrong_codes_lock_even_who_has_the_password() {
     let secret = with_second_factor(&app).await;
     let earlier = try_from(&app, 9, PAT, PASSWORD).await.expect(202);
     let methods = ["totp", "recovery", "totp", "recovery", "totp"];
+    let (right, wrong) = (app.totp_code(&secret), app.wrong_totp_code(&secret));
     for (host, method) in (1..).zip(methods) {
         let asked = try_from(&app, host, PAT, PASSWORD).await.expect(202);
-        second_step(&app, host, &asked, method, "000000").await.refused(401, "unauthenticated");
+        second_step(&app, host, &asked, method, &wrong).await.refused(401, "unauthenticated");
     }
-    let right = app.totp_code(&secret);
     second_step(&app, 9, &earlier, "totp", &right).await.refused(401, "unauthenticated");
     try_from(&app, 9, PAT, PASSWORD).await.refused(401, "unauthenticated");
     assert!(app.actions().await.contains(&"session.lock".to_owned()));
@@ -169,8 +169,9 @@ async fn codes_are_guessed_no_longer_as_an_api_client() {
         let client = Client { address: format!("198.51.100.{host}"), ..app.anonymous() };
         client.post("/api/v1/tokens", json!({"email": PAT, "password": PASSWORD, "code": code})).await
     };
+    let wrong = app.wrong_totp_code(&secret);
     for host in 1..=5 {
-        ask(host, "000000").await.refused(401, "unauthenticated");
+        ask(host, &wrong).await.refused(401, "unauthenticated");
     }
     ask(9, &app.totp_code(&secret)).await.refused(401, "unauthenticated");
 }

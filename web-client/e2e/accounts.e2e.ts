@@ -18,7 +18,7 @@ import { watchPage } from "./support/evidence";
 import { look } from "./support/look";
 import { MailServer } from "./support/mail";
 import { Server } from "./support/server";
-import { codeOf } from "./support/totp";
+import { codeOf, wrongCodeOf } from "./support/totp";
 import { until } from "./support/until";
 
 const ADMIN = { name: "Ruth Root", email: "ruth@care.example", password: "rain over nine chimneys" };
@@ -184,7 +184,7 @@ it("sets an authenticator app up", async () => {
   await button(page, settings.totpStart).click();
   const shown = page.getByTestId("totp-secret");
   totpSecret = ((await shown.textContent()) ?? "").trim();
-  await field(page, session.code).fill("000000");
+  await field(page, session.code).fill(wrongCodeOf(totpSecret));
   await button(page, settings.totpConfirm).click();
   await page.getByRole("alert").getByText(errors.wrong_code.title).waitFor();
   await look(page, "totp-enrolment");

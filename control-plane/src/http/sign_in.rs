@@ -21,7 +21,7 @@ use crate::domain::totp::{Authenticator, normalise_recovery_code};
 use crate::domain::user::{Role, User, normalise_email};
 use crate::error::ApiError;
 use crate::ids::{TenantId, UserId};
-use crate::store::{Credentials, NewSession, Tx};
+use crate::store::{Credentials, NewSession, StoreError, Tx};
 
 /// `Set-Cookie`, once per cookie.
 pub type Cookies = AppendHeaders<Vec<(HeaderName, HeaderValue)>>;
@@ -128,8 +128,12 @@ pub async fn prove_password(
     let mut tx = app.store.begin(visitor.tenant).await?;
     let is_locked = tx.failures(&counters.login, now).await?.is_locked(now);
     let user = account.as_ref().map(|account| account.user.id);
-    let welcome = |account: &Credentials| right && !is_locked && account.user.deactivated_at.is_none();
-    let Some(account) = account.filter(welcome) else {
+    let known = account.filter(|account| right && !is_locked && account.user.deactivated_at.is_none());
+    let account = match known {
+        Some(known) => still(&mut tx, &known).await?,
+        None => None,
+    };
+    let Some(account) = account else {
         refuse(app, tx, visitor, &counters, user).await?;
         return Err(ApiError::WrongPassword);
     };
@@ -138,6 +142,19 @@ pub async fn prove_password(
     }
     app.sign_ins.forgive(visitor.address);
     Ok(Proven { tx, account })
+}
+
+/// The account as it is now, if it may still be entered with what was proved of `known`: while the password was hashed
+/// it may have been replaced, a second factor set up, the account deactivated or erased.
+async fn still(tx: &mut Tx, known: &Credentials) -> Result<Option<Credentials>, ApiError> {
+    let now = match tx.credentials(known.user.id).await {
+        Ok(now) => now,
+        Err(StoreError::NotFound | StoreError::Erased) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    // Not the hash: another sign-in may have made it a better one of the same password.
+    let same_password = now.password_changed_at == known.password_changed_at;
+    Ok(Some(now).filter(|now| same_password && now.user.deactivated_at.is_none()))
 }
 
 /// Counts a wrong secret; the line in the trail says whether it was the one that locked. `user`: if there is an account.

@@ -178,12 +178,20 @@ impl TestApp {
 
     /// What an authenticator app shows now.
     pub(crate) fn totp_code(&self, secret: &Value) -> String {
+        self.totp_code_in(secret, 0)
+    }
+
+    /// What it does not show now, nor a step before or after. (No code is wrong for every secret.)
+    pub(crate) fn wrong_totp_code(&self, secret: &Value) -> String {
+        let taken = [-30, 0, 30].map(|seconds| self.totp_code_in(secret, seconds));
+        (0..=3).map(|code| format!("{code:06}")).find(|code| !taken.contains(code)).unwrap()
+    }
+
+    fn totp_code_in(&self, secret: &Value, seconds: i64) -> String {
         let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
         let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").with_issuer(Some("y"));
-        totp.build()
-            .unwrap()
-            .generate(u64::try_from(self.app.clock.now().millis() / 1000).unwrap())
-            .to_string()
+        let time = self.app.clock.now().millis() / 1000 + seconds;
+        totp.build().unwrap().generate(u64::try_from(time).unwrap()).to_string()
     }
 
     pub(crate) async fn sign_in(&self, email: &str) -> Client {

@@ -13,3 +13,10 @@ export function codeOf(secret: string, steps = 0): string {
   const offset = mac.readUInt8(19) & 0xf;
   return String((mac.readUInt32BE(offset) & 0x7fff_ffff) % 1_000_000).padStart(6, "0");
 }
+
+/** What it does not show within a step of now. (No code is wrong for every secret.) */
+export function wrongCodeOf(secret: string): string {
+  const taken = [-2, -1, 0, 1, 2].map((steps) => codeOf(secret, steps));
+  const codes = Array.from({ length: taken.length + 1 }, (_, code) => String(code).padStart(6, "0"));
+  return codes.find((code) => !taken.includes(code)) ?? "";
+}

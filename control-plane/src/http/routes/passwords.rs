@@ -84,7 +84,9 @@ pub async fn change(
         return Err(ApiError::field("new", "must not be the one you have"));
     }
     tx.set_password(user.id, &new_hash, false, now).await?;
-    tx.forget_one_times(OneTimePurpose::ResetPassword, user.id).await?;
+    for purpose in [OneTimePurpose::ResetPassword, OneTimePurpose::SecondStep, OneTimePurpose::NewPassword] {
+        tx.forget_one_times(purpose, user.id).await?;
+    }
     tx.clear_failures(counters.login()).await?;
     let ended = tx.delete_other_sessions(user.id, actor.session).await?;
     tx.commit(AuditEntry::of(&actor, Action::PasswordChanged, user.id, now)).await?;
