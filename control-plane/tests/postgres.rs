@@ -8,6 +8,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use control_plane::domain::user::Role;
 use serde_json::json;
 use sqlx::{AnyPool, AssertSqlSafe, Row as _};
@@ -303,4 +305,21 @@ async fn nothing_clinical_is_readable_in_a_dump_of_the_tables() {
         assert!(!dump.contains(needle) && !dump.contains(&hex::encode(needle)), "{needle}");
     }
     app.stop().await;
+}
+
+/// As a request does whose client hangs up. What it had begun must not be what the next one reads in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_goes_away_while_beginning_leaves_no_transaction_behind() {
+    let cluster = Cluster::start();
+    let app = TestApp::start_on(in_cluster(&cluster.socket(), "auscult_owner").await).await;
+    // A round trip takes some hundred microseconds.
+    for micros in (0..600).step_by(4) {
+        let store = app.app.store.clone();
+        let begins = tokio::spawn(async move { drop(store.snapshot(store.tenant()).await.unwrap()) });
+        tokio::task::spawn_blocking(move || std::thread::sleep(Duration::from_micros(micros))).await.unwrap();
+        begins.abort();
+        assert!(begins.await.map_or_else(|error| error.is_cancelled(), |()| true), "after {micros} us");
+        // In what was begun to be read, nothing can be written.
+        app.add_user(&format!("pat{micros}@example.org"), "Pat Patient", Role::Patient).await;
+    }
 }

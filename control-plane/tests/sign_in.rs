@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, header};
-use control_plane::domain::audit::{Action, Agent, AuditEntry};
 use control_plane::domain::user::Role;
 use futures::stream;
 use serde_json::json;
@@ -258,37 +257,4 @@ async fn status_tells_what_the_captions_can_do() {
     let status = app.patient().await.get("/api/v1/status").await.expect(200);
     assert_eq!(status["captions"]["state"], "unavailable");
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
-}
-
-/// What signing in rests on is looked at before the password is hashed, which takes a while, and once more after it.
-#[tokio::test]
-async fn a_sign_in_under_way_counts_what_was_changed_meanwhile() {
-    let app = TestApp::start_on_sqlite().await;
-    let (store, later) = (&app.app.store, app.app.clock.now().plus(MINUTE));
-    for (change, status) in
-        [("nothing", 200), ("password", 401), ("deactivation", 401), ("second factor", 202)]
-    {
-        let email = format!("{}@example.org", change.replace(' ', "-"));
-        app.add_user(&email, "Pat Patient", Role::Patient).await;
-        let user = store.credentials(store.tenant(), &email).await.unwrap().unwrap().user.id;
-        let body = json!({"email": email, "password": PASSWORD});
-        // As long as this one writes, the sign-in reads and hashes, and then waits for its turn.
-        let mut tx = store.begin(store.tenant()).await.unwrap();
-        let meanwhile = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            match change {
-                "password" => tx.set_password(user, "not a hash", false, later).await.unwrap(),
-                "deactivation" => tx.deactivate(user, later).await.unwrap(),
-                "second factor" => {
-                    tx.put_totp(user, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", later).await.unwrap();
-                    tx.confirm_totp(user, later).await.unwrap();
-                }
-                _ => {}
-            }
-            tx.commit(AuditEntry::by(Agent::Server, Action::UserCreated, user, later)).await.unwrap();
-        };
-        let stranger = app.anonymous();
-        let (reply, ()) = tokio::join!(stranger.post(SESSION, body), meanwhile);
-        assert_eq!(reply.status.as_u16(), status, "{change}");
-    }
 }

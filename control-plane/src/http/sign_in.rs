@@ -145,9 +145,9 @@ pub async fn prove_password(
 }
 
 /// The account as it is now, if it may still be entered with what was proved of `known`: while the password was hashed
-/// it may have been replaced, a second factor set up, the account deactivated or erased.
-async fn still(tx: &mut Tx, known: &Credentials) -> Result<Option<Credentials>, ApiError> {
-    let now = match tx.credentials(known.user.id).await {
+/// it may have been replaced, a second factor set up, the account deactivated or erased. Stays so in this transaction.
+pub async fn still(tx: &mut Tx, known: &Credentials) -> Result<Option<Credentials>, ApiError> {
+    let now = match tx.hold_credentials(known.user.id).await {
         Ok(now) => now,
         Err(StoreError::NotFound | StoreError::Erased) => return Ok(None),
         Err(error) => return Err(error.into()),

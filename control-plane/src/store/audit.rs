@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Engine, Store, StoreError, Tx};
+use super::{Store, StoreError, Tx};
 use crate::domain::audit::{Agent, AuditEntry};
 use crate::domain::audit_log::{HashedEntry, LogEntry};
 use crate::domain::merkle::Frontier;
@@ -59,13 +59,8 @@ impl Store {
     /// A transaction that reads one state of the clinic's rows, whatever is written meanwhile.
     pub async fn snapshot(&self, tenant: TenantId) -> Result<Tx, StoreError> {
         let ticket = self.keys.ticket();
-        let transaction = match self.engine {
-            Engine::Sqlite => self.pool.begin().await?,
-            Engine::Postgres => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                self.pool.begin_with(super::entering(begin, tenant)).await?
-            }
-        };
+        let postgres = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let transaction = self.begin_with("BEGIN", postgres, tenant).await?;
         Ok(self.enter(tenant, transaction, None, ticket))
     }
 

@@ -45,7 +45,7 @@ use std::str::FromStr;
 use std::sync::{Arc, RwLock};
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row, SqlSafeStr as _, SqlStr, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -201,9 +201,12 @@ pub struct Store {
 // First in every transaction on PostgreSQL: row-level security shows that clinic's rows alone, until it ends.
 const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
 
+// Whatever the database's default is: who waited for a row must see what it was changed to.
+const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 /// `begin` and [`SET_TENANT`] in one round trip. An id is made of letters, digits and underscores.
-fn entering(begin: &str, tenant: TenantId) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"))
+fn entering(begin: &str, tenant: TenantId) -> SqlStr {
+    AssertSqlSafe(format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)")).into_sql_str()
 }
 
 impl Store {
@@ -226,22 +229,34 @@ impl Store {
         }
         let turn = Arc::clone(&self.writers).acquire_owned().await.ok();
         let ticket = self.keys.ticket();
-        let transaction = match self.engine {
-            // Without IMMEDIATE a transaction that reads before it writes fails when another one writes meanwhile.
-            Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Engine::Postgres => self.pool.begin_with(entering("BEGIN", tenant)).await?,
-        };
+        // Without IMMEDIATE a transaction that reads before it writes fails when another one writes meanwhile.
+        let transaction = self.begin_with("BEGIN IMMEDIATE", READ_COMMITTED, tenant).await?;
         Ok(self.enter(tenant, transaction, turn, ticket))
     }
 
     /// A transaction in one tenant that only reads: it waits for no writer. Its [`Tx::commit`] writes the audit entry.
     pub async fn read(&self, tenant: TenantId) -> Result<Tx, StoreError> {
         let ticket = self.keys.ticket();
-        let transaction = match self.engine {
-            Engine::Sqlite => self.pool.begin().await?,
-            Engine::Postgres => self.pool.begin_with(entering("BEGIN", tenant)).await?,
-        };
+        let transaction = self.begin_with("BEGIN", READ_COMMITTED, tenant).await?;
         Ok(self.enter(tenant, transaction, None, ticket))
+    }
+
+    /// Begins even if whoever asked goes away meanwhile, as a request whose client hangs up does: sqlx 0.9.0 forgets a
+    /// transaction of PostgreSQL whose beginning is not waited for, and the connection's next user would be inside it
+    /// (sqlx issue 4385).
+    async fn begin_with(
+        &self,
+        sqlite: &'static str,
+        postgres: &str,
+        tenant: TenantId,
+    ) -> Result<Transaction<'static, Any>, StoreError> {
+        let begin = match self.engine {
+            Engine::Sqlite => sqlite.into_sql_str(),
+            Engine::Postgres => entering(postgres, tenant),
+        };
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(begin).await }).await;
+        Ok(begun.map_err(|_| StoreError::Unreachable)??)
     }
 
     fn enter(

@@ -9,6 +9,7 @@ use super::{Store, StoreError, Tx, changed_one, named, parsed, small, time_optio
 use crate::crypto::CryptoError;
 use crate::crypto::sealed::Place;
 use crate::domain::audit::{Action, Agent, AuditEntry};
+use crate::domain::one_time::OneTimePurpose;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Availability, Role, User};
 use crate::ids::{TenantId, UserId};
@@ -54,6 +55,9 @@ const AVAILABLE: &str =
 const SET_PASSWORD: &str =
     "UPDATE users SET password_hash = $3, password_changed_at = $4, password_must_change = $5
                              WHERE tenant_id = $1 AND id = $2";
+// Changes nothing: it is for the row's lock, which lasts until the transaction ends.
+const HOLD: &str =
+    "UPDATE users SET password_must_change = password_must_change WHERE tenant_id = $1 AND id = $2";
 const UPGRADE_HASH: &str = "UPDATE users SET password_hash = $3 WHERE tenant_id = $1 AND id = $2";
 const SIGN_IN_DETAILS: &str = "SELECT u.password_changed_at, u.password_must_change,
         (SELECT count(*) FROM totp t
@@ -235,6 +239,17 @@ impl Tx {
         self.credentials_of(&row).await
     }
 
+    /// [`credentials`](Self::credentials) that stay so until this transaction ends: whoever changes the password or
+    /// deactivates the account waits for it. Counters ([`failures`](Self::failures)) are held first, everywhere.
+    pub async fn hold_credentials(&mut self, id: UserId) -> Result<Credentials, StoreError> {
+        sqlx::query(HOLD)
+            .bind(self.tenant.to_string())
+            .bind(id.to_string())
+            .execute(&mut *self.transaction)
+            .await?;
+        self.credentials(id).await
+    }
+
     async fn credentials_of(&mut self, row: &AnyRow) -> Result<Credentials, StoreError> {
         let user = self.user_of(row).await?;
         let details = sqlx::query(SIGN_IN_DETAILS)
@@ -252,7 +267,8 @@ impl Tx {
         })
     }
 
-    /// A new password. `must_change`: somebody else knows it.
+    /// A new password. `must_change`: somebody else knows it. Secrets that lead to a session or to another password, and
+    /// were made with the old one, are worth nothing any more.
     pub async fn set_password(
         &mut self,
         id: UserId,
@@ -268,7 +284,13 @@ impl Tx {
             .bind(i64::from(must_change))
             .execute(&mut *self.transaction)
             .await?;
-        changed_one(done.rows_affected())
+        changed_one(done.rows_affected())?;
+        for purpose in
+            [OneTimePurpose::ResetPassword, OneTimePurpose::SecondStep, OneTimePurpose::NewPassword]
+        {
+            self.forget_one_times(purpose, id).await?;
+        }
+        Ok(())
     }
 
     /// The same password under a better hash.

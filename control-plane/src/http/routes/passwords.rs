@@ -18,7 +18,7 @@ use crate::domain::user::Role;
 use crate::error::ApiError;
 use crate::http::actor::SignedIn;
 use crate::http::json::Body;
-use crate::http::sign_in::{Visitor, is_locked, refuse};
+use crate::http::sign_in::{Visitor, is_locked, refuse, still};
 use crate::http::views::ErrorBody;
 use crate::mail::News;
 use crate::store::{Credentials, OneTime, Tx};
@@ -71,12 +71,13 @@ pub async fn change(
     let now = app.clock.now();
     let counters = visitor.counters(&app, &user.email)?;
     let mut tx = app.store.read(actor.tenant).await?;
-    let hash = tx.credentials(user.id).await?.password_hash;
+    let known = tx.credentials(user.id).await?;
     drop(tx);
-    let right = app.passwords.verify(&body.current, hash.as_deref(), false).await?;
+    let right = app.passwords.verify(&body.current, known.password_hash.as_deref(), false).await?;
     let new_hash = app.passwords.hash(&body.new).await?;
     let mut tx = app.store.begin(actor.tenant).await?;
-    if is_locked(&app, &mut tx, &counters).await? || !right {
+    let locked = is_locked(&app, &mut tx, &counters).await?;
+    if locked || !right || still(&mut tx, &known).await?.is_none() {
         refuse(&app, tx, &visitor, &counters, Some(user.id)).await?;
         return Err(ApiError::field("current", "is not right"));
     }
@@ -84,9 +85,6 @@ pub async fn change(
         return Err(ApiError::field("new", "must not be the one you have"));
     }
     tx.set_password(user.id, &new_hash, false, now).await?;
-    for purpose in [OneTimePurpose::ResetPassword, OneTimePurpose::SecondStep, OneTimePurpose::NewPassword] {
-        tx.forget_one_times(purpose, user.id).await?;
-    }
     tx.clear_failures(counters.login()).await?;
     let ended = tx.delete_other_sessions(user.id, actor.session).await?;
     tx.commit(AuditEntry::of(&actor, Action::PasswordChanged, user.id, now)).await?;
@@ -159,13 +157,10 @@ pub async fn reset(
     let (secret, account) = holder(&mut tx, &body.token, now).await?;
     let user = &account.user;
     tx.spend_one_time(secret.id, now).await?;
+    tx.clear_failures(visitor.counters(&app, &user.email)?.login()).await?;
     tx.set_password(user.id, &hash, false, now).await?;
-    for purpose in [OneTimePurpose::ResetPassword, OneTimePurpose::SecondStep, OneTimePurpose::NewPassword] {
-        tx.forget_one_times(purpose, user.id).await?;
-    }
     // Whoever reads the mail of the address has proved that it is theirs.
     tx.verify_email(user.id, now).await?;
-    tx.clear_failures(visitor.counters(&app, &user.email)?.login()).await?;
     tx.delete_sessions_of(user.id).await?;
     tx.commit(visitor.entry(user, Action::PasswordReset, now)).await?;
     app.revoke(Revocation::User(user.id)).await;

@@ -27,7 +27,7 @@ use crate::http::sign_in::{
 };
 use crate::http::views::{ErrorBody, GuestSessionView, GuestSignIn, SessionView, SignIn, UserView};
 use crate::signalling::protocol::ParticipantKind;
-use crate::store::{Credentials, NewUser, OneTime, Tx};
+use crate::store::{Credentials, NewUser, OneTime, StoreError, Tx};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -207,7 +207,10 @@ async fn challenged(
     secret: &str,
     now: Timestamp,
 ) -> Result<(OneTime, Credentials), ApiError> {
-    let challenge = tx.one_time(purpose, secret, now).await.map_err(|_| ApiError::Unauthenticated)?;
+    let challenge = tx.one_time(purpose, secret, now).await.map_err(|error| match error {
+        StoreError::NotFound => ApiError::Unauthenticated,
+        error => error.into(),
+    })?;
     let user = challenge.user.ok_or(ApiError::Unauthenticated)?;
     let account = tx.credentials(user).await?;
     if account.user.deactivated_at.is_some() {
@@ -269,9 +272,14 @@ pub async fn change_password(
     let (challenge, account) = challenged(&mut tx, purpose, &body.challenge, now).await?;
     tx.spend_one_time(challenge.id, now).await?;
     let user = &account.user;
+    let factor = SecondFactor::from_name(&challenge.detail).unwrap_or(SecondFactor::None);
+    if factor == SecondFactor::None && !methods(&account).is_empty() {
+        // One was set up after the password had been proved.
+        return Err(ApiError::Unauthenticated);
+    }
+    tx.clear_failures(visitor.counters(&app, &user.email)?.login()).await?;
     tx.set_password(user.id, &hash, false, now).await?;
     tx.delete_sessions_of(user.id).await?;
-    let factor = SecondFactor::from_name(&challenge.detail).unwrap_or(SecondFactor::None);
     let (cookies, view) = open_session(&app, &visitor, &mut tx, user, factor).await?;
     tx.commit(visitor.entry(user, Action::PasswordChanged, now)).await?;
     app.revoke(Revocation::User(user.id)).await;
